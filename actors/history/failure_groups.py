@@ -132,24 +132,16 @@ def list_error_items(reader: Reader, run_id: str, group: str) -> dict[str, list[
 
     Raises `UnknownRun`, `UnknownGroup`, `StoreUnavailable`.
     """
-    groups: set[str] = set()
-    found = _items_by_task(reader, run_id, group, groups)
-    if group not in groups:
-        hint = nearest(group, groups) or names_there(groups) or "`stretto runs errors` lists the groups"
-        raise UnknownGroup(f"there is no group {group!r} of failures in the run {run_id}; {hint}")
+    found = items_of_group(reader, run_id, group)
     return {task: [list(each) for each in ranges_of(indexes)] for task, indexes in found.items()}
 
 
 def items_of_group(reader: Reader, run_id: str, group_id: str) -> dict[str, list[int]]:
     """Return the indexes of the failed items of a group by task, each of its task's last visit.
 
-    Raises `UnknownRun`, `StoreUnavailable`.
+    Raises `UnknownRun`, `UnknownGroup`, `StoreUnavailable`.
     """
-    return _items_by_task(reader, run_id, group_id, set())
-
-
-def _items_by_task(reader: Reader, run_id: str, group_id: str, groups: set[str]) -> dict[str, list[int]]:
-    """Return what `items_of_group` does, and enter the ids of all groups, at most MAX_COUNTED, in `groups`."""
+    groups: set[str] = set()  # at most MAX_COUNTED and the one that is asked for
     last: dict[str, int] = {}
     for row in reader.tasks(run_id):
         last[row.task] = max(row.visit, last.get(row.task, 0))
@@ -161,6 +153,9 @@ def _items_by_task(reader: Reader, run_id: str, group_id: str, groups: set[str])
             groups.add(group)
         if group == group_id and error.visit == last.get(error.task, error.visit):
             found.setdefault(error.task, []).append(error.index)
+    if group_id not in groups:
+        hint = nearest(group_id, groups) or names_there(groups) or "`stretto runs errors` lists the groups"
+        raise UnknownGroup(f"there is no group {group_id[:100]!r} of failures in the run {run_id}; {hint}")
     return found
 
 

@@ -178,6 +178,7 @@ class OfflineRuns:
             NothingToRerun: No task of the run failed, or no item.
             CannotKeep: The results of the run cannot be reused.
             UnknownTask: The workflow has no such task.
+            UnknownGroup: The run has no such group of failures.
             InvalidItems: There are no such items.
         """
         choice = RerunChoice(scope, task, items, error_group)

@@ -31,7 +31,8 @@ class RerunChoice(msgspec.Struct, frozen=True):
 
         Raises:
             InvalidItems: The items are no ranges, or there are too many.
-            NothingToRerun: No failed item is in the group.
+            UnknownGroup: The run has no such group.
+            NothingToRerun: No failed item of a task's last visit is in the group.
             UnknownRun, StoreUnavailable: As of the store.
         """
         if self.error_group is not None:
@@ -47,7 +48,7 @@ def _items_of(reader: Reader, run_id: str, group: str) -> dict[str, tuple[tuple[
     found = items_of_group(reader, run_id, group)
     if not found:
         raise NothingToRerun(
-            f"nothing to rerun: no failed item of the run {run_id} is in the group {group[:100]!r}; "
-            "`stretto runs errors` lists the groups"
+            f"nothing to rerun: the run {run_id} has run the tasks of the group {group!r} again, and no item of their "
+            "last visits is in it"
         )
     return {task: ranges_of(indexes) for task, indexes in found.items()}

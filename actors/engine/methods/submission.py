@@ -91,6 +91,7 @@ class SubmissionMethods(EngineActor):
             NothingToRerun: No task of the run failed, or no item.
             CannotKeep: The results of the run cannot be reused.
             UnknownTask: The workflow has no such task.
+            UnknownGroup: The run has no such group of failures.
             InvalidItems: The items are no ranges, too many, or more than the task had.
             EngineStopping, RefusedFile, IdempotencyConflict, InvalidLabels: As of `submit`.
             ValueError: The arguments do not fit together.

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from stretto.actors.history import UnknownGroup
 from stretto.actors.outcome import AmbiguousRun, UnknownRun
 from stretto.actors.runs.labels import InvalidLabels
 from stretto.definitions.conductor import InvalidItems, NothingToRerun, UnknownTask
@@ -105,8 +106,9 @@ def test_chosen_items_run_and_all_others_are_taken_over(durable: Bench) -> None:
         got(durable.proxy.rerun(old.id, items={"fan": [4]}))
     with pytest.raises(NothingToRerun, match="no item is chosen"):
         got(durable.proxy.rerun(old.id, items={}))
-    with pytest.raises(NothingToRerun, match="in the group 'nope'"):
-        got(durable.proxy.rerun(old.id, error_group="nope"))
+    for ask in (durable.proxy.rerun, durable.proxy.preview_rerun):
+        with pytest.raises(UnknownGroup, match=f"no group '{group['id']}0' .* did you mean '{group['id']}'"):
+            got(ask(old.id, error_group=f"{group['id']}0"))
     for scope, given, said in (
         ("failed_tasks", {"items": {}}, "items and error_group need the scope items, got 'failed_tasks'"),
         ("items", {}, "the scope items needs items or error_group"),

@@ -12,11 +12,12 @@ from stretto.actors.history.failure_groups import (
     without_numbers,
 )
 from stretto.actors.history.masks import SEALED
+from stretto.actors.history.rerun_choices import RerunChoice
 from stretto.actors.journal.records import RunAccepted
 from stretto.actors.journal.sql.reader import SqlReader
 from stretto.actors.journal.sql.store import Store
 from stretto.actors.outcome import UnknownRun
-from stretto.definitions.conductor import Failure, ItemCompleted, UnknownTask
+from stretto.definitions.conductor import Failure, ItemCompleted, NothingToRerun, UnknownTask
 from stretto.definitions.context.masking import MASK
 from stretto.definitions.errors import Place
 from tests.support.conducted import Conducted
@@ -34,6 +35,10 @@ tasks:
     action: core.noop
     with_items: "{{ parameters.hosts }}"
     concurrency: 100
+"""
+AGAIN = """
+ref: tests.again
+tasks: [{name: probe, action: core.noop, next: [{when: "{{ failed() }}", do: [probe]}]}]
 """
 
 
@@ -113,6 +118,17 @@ def test_a_group_that_a_run_does_not_have_is_refused_with_the_nearest_one(store:
     succeeded = accepted(store, completed(0))
     with pytest.raises(UnknownGroup, match="`stretto runs errors` lists the groups"):
         list_error_items(store.reader, succeeded.run_id, group)
+
+
+def test_a_group_whose_task_has_run_again_without_it_has_nothing_to_rerun(store: Store) -> None:
+    """The group exists, but its items are not those of the task's last visit."""
+    run = Conducted(store, AGAIN)
+    run.fail("probe", 0, "down")
+    run.succeed("probe", 0)
+    (group,) = (each["id"] for each in group_errors(store.reader, run.id)["groups"])
+    assert list_error_items(store.reader, run.id, group) == {}
+    with pytest.raises(NothingToRerun, match=f"tasks of the group '{group}' again"):
+        RerunChoice(error_group=group).of(run.id, store.reader)
 
 
 def test_an_item_counts_by_its_last_attempt(store: Store) -> None:

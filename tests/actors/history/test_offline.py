@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 import pytest
 
-from stretto.actors.history import group_errors, load, reports
+from stretto.actors.history import UnknownGroup, group_errors, load, reports
 from stretto.actors.history.offline import OfflineRuns
 from stretto.actors.history.replay import outcome_for_parent, replay
 from stretto.actors.journal.opening import open_store
@@ -22,7 +22,6 @@ from stretto.definitions.conductor import (
     IllegalTransition,
     InvalidItems,
     ItemCompleted,
-    NothingToRerun,
     PauseRequested,
     ResumeRequested,
     TaskCancelRequested,
@@ -289,8 +288,8 @@ def test_chosen_items_are_done_again(store: Store, runs: OfflineRuns) -> None:
     row = store.reader.run(again)
     assert row is not None
     assert (row.rerun_scope, row.rerun_task) == ("items", "fan")
-    with pytest.raises(NothingToRerun, match=r"no failed item of the run .* is in the group 'none'"):
-        runs.rerun(old.id, "items", error_group="none")
+    with pytest.raises(UnknownGroup, match=rf"there is no group '{group}0' .*; did you mean '{group}'\?"):
+        runs.rerun(old.id, "items", error_group=f"{group}0")
     with pytest.raises(InvalidItems, match="there is no item 3 of the task 'fan': it had 3 items"):
         runs.rerun(old.id, "items", items={"fan": [3]})
 
