@@ -19,7 +19,6 @@ from stretto.actors.runs import RunProgressed
 from stretto.definitions.conductor import ENDED
 
 if TYPE_CHECKING:
-    from rich.console import Console
     from rich.text import Text
 
 DRAW_SECONDS: Final = 0.1
@@ -130,7 +129,6 @@ class LiveView(View):
 
     def __init__(self, stream: TextIO, clock: pykka.ActorRef[Clock], now: Callable[[], float] = time.monotonic) -> None:
         super().__init__(stream, clock, now)
-        self._console: Console = console_of(stream)
         self._drawn: list[Text] = []
         self._drawn_at = float("-inf")
 
@@ -164,9 +162,10 @@ class LiveView(View):
         self._drawn_at = self._now()
         lines = draw(progress, self._stopwatch, look)
         if lines != self._drawn:
-            with self._console.capture() as rendered:
+            console = console_of(self._stream, look)
+            with console.capture() as rendered:
                 for line in lines:
-                    self._console.print(line, width=look.columns, no_wrap=True, overflow="crop")
+                    console.print(line, no_wrap=True, overflow="crop")
             self._stream.write(self._erasing(look) + rendered.get())
             self._stream.flush()
             self._drawn = lines

@@ -11,10 +11,10 @@ from rich.table import Table
 from rich.text import Text
 
 from stretto.actors.cli.support.statuses import STATUS_COLOURS
-from stretto.actors.cli.support.terminal import console_of, look_of
+from stretto.actors.cli.support.terminal import Look, console_of, look_of
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+    from rich.console import RenderableType
 
 _STATUSES: Final = frozenset({"STATUS", "OUTCOME"})
 """The columns whose texts have colours."""
@@ -33,7 +33,8 @@ def draw_table(headings: Sequence[str], rows: Sequence[Sequence[str]], numbers: 
 
     `numbers` says which columns are aligned to the right.
     """
-    columns = look_of(sys.stdout).columns
+    look = look_of(sys.stdout)
+    columns = look.columns
     if _least_width(headings, rows) > columns:
         rows = [
             [
@@ -43,7 +44,7 @@ def draw_table(headings: Sequence[str], rows: Sequence[Sequence[str]], numbers: 
             for row in rows
         ]
         if _least_width(headings, rows) > columns:
-            _draw_paragraphs(headings, rows, columns)
+            _draw_paragraphs(headings, rows, look)
             return
     table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
     for heading, is_number in zip(headings, numbers, strict=True):
@@ -52,7 +53,7 @@ def draw_table(headings: Sequence[str], rows: Sequence[Sequence[str]], numbers: 
         )
     for row in rows:
         table.add_row(*(Text(text, _style(heading, text)) for heading, text in zip(headings, row, strict=True)))
-    _print([table], columns)
+    _print([table], look)
 
 
 def _least_width(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
@@ -67,7 +68,7 @@ def _least_width(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
     return sum(least) + _GAP * (len(least) - 1)
 
 
-def _draw_paragraphs(headings: Sequence[str], rows: Sequence[Sequence[str]], columns: int) -> None:
+def _draw_paragraphs(headings: Sequence[str], rows: Sequence[Sequence[str]], look: Look) -> None:
     """Print each row as its first text, then its other texts behind their headings, as many on a line as fit."""
     lines: list[Text | Padding] = []
     for first, *others in rows:
@@ -78,12 +79,12 @@ def _draw_paragraphs(headings: Sequence[str], rows: Sequence[Sequence[str]], col
                 continue
             value = text.replace("\n", " ")
             pair = Text(f"{heading.lower()} ", "dim").append(value, _style(heading, value) or "not dim")
-            if line and line.cell_len + _GAP + pair.cell_len > columns - _GAP:
+            if line and line.cell_len + _GAP + pair.cell_len > look.columns - _GAP:
                 lines.append(Padding(line, (0, 0, 0, _GAP)))
                 line = Text()
             line.append(" " * (_GAP if line else 0)).append_text(pair)
         lines.append(Padding(line, (0, 0, 0, _GAP)))
-    _print(lines, columns)
+    _print(lines, look)
 
 
 def _style(heading: str, text: str) -> str:
@@ -98,13 +99,13 @@ def draw_fields(fields: Sequence[tuple[str, str]]) -> None:
     for name, value in fields:
         style = STATUS_COLOURS.get(value, "") if name == "status" else ""
         table.add_row(Text(name, "bold"), Text(value, style))
-    _print([table], look_of(sys.stdout).columns)
+    _print([table], look_of(sys.stdout))
 
 
-def _print(drawn: Sequence["RenderableType"], columns: int) -> None:
-    console: Console = console_of(sys.stdout)
+def _print(drawn: Sequence["RenderableType"], look: Look) -> None:
+    console = console_of(sys.stdout, look)
     with console.capture() as rendered:
         for each in drawn:
-            console.print(each, width=columns)
+            console.print(each)
     # Without the blanks that fill each line: they wrap when the terminal is made narrower. A style can end behind them.
     sys.stdout.write(_FILLING.sub(r"\1", rendered.get()))

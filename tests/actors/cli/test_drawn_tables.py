@@ -1,7 +1,9 @@
 """Tables and fields on a terminal."""
 
 import io
+import os
 import sys
+import termios
 from collections.abc import Callable
 from pathlib import Path
 
@@ -31,13 +33,13 @@ class Terminal(io.StringIO):
 
 
 @pytest.fixture
-def drawn(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, Callable[[], None]], str]:
+def drawn(monkeypatch: pytest.MonkeyPatch) -> Callable[[int | str, Callable[[], None]], str]:
     """Return a function that returns what another one shows on a terminal of some columns."""
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.delenv("COLORTERM", raising=False)
 
-    def draw(columns: int, show: Callable[[], None]) -> str:
+    def draw(columns: int | str, show: Callable[[], None]) -> str:
         stream = Terminal()
         monkeypatch.setenv("COLUMNS", str(columns))
         with monkeypatch.context() as patched:
@@ -48,7 +50,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, Callable[[], None]]
     return draw
 
 
-Drawn = Callable[[int, Callable[[], None]], str]
+Drawn = Callable[[int | str, Callable[[], None]], str]
 
 
 @pytest.mark.parametrize("columns", [20, 60, 80, 100, 200])
@@ -61,6 +63,25 @@ def test_a_table_fits_and_loses_nothing(drawn: Drawn, columns: int) -> None:
     if columns in {20, 60, 200}:
         for text in (cell for row in ROWS for cell in row if isinstance(cell, str)):
             assert "".join(text.split()) in letters
+
+
+@pytest.mark.parametrize(("name", "value"), [("COLUMNS", "60"), ("COLUMNS", "200"), ("TERM", "unknown")])
+def test_no_heading_is_broken_whatever_the_environment_says_of_the_terminal(
+    drawn: Drawn, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    """A table is drawn for the width for which it was laid out: that of the terminal, or a lower one of $COLUMNS."""
+    leader, terminal = os.openpty()
+    termios.tcsetwinsize(terminal, (40, 100))
+    columns = min(int(value), 100) if name == "COLUMNS" else 100
+    expected = click.unstyle(drawn(columns, lambda: show_table(HEADINGS, ROWS)))
+    monkeypatch.setattr(Terminal, "fileno", lambda _stream: terminal)
+    monkeypatch.setenv("COLUMNS", "")
+    monkeypatch.setenv(name, value)
+    shown = click.unstyle(drawn(os.environ["COLUMNS"], lambda: show_table(HEADINGS, ROWS)))
+    os.close(leader)
+    os.close(terminal)
+    assert shown == expected
+    assert shown.startswith("03b06d32\n" if columns == 60 else "RUN       WORKFLOW")
 
 
 def test_a_wide_table_is_a_table_and_a_narrow_one_has_paragraphs(drawn: Drawn) -> None:

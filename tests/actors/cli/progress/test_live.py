@@ -108,7 +108,7 @@ def test_a_name_is_neither_a_command_nor_markup(name: str, shown: str, monkeypat
     told = progress(**{name: task()})
     stopwatch.look_at(told, 0.0)
     for line in draw(told, stopwatch, WIDE):
-        console_of(stream).print(line)
+        console_of(stream, WIDE).print(line)
     assert "\x1b[38;5;31m" in stream.getvalue()
     plain = re.sub(r"\x1b\[[0-9;]*m", "", stream.getvalue())
     assert plain.startswith(shown)
