@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from stretto.actors.cli.runs.options import NOTE, print_json, with_runs
+from stretto.actors.cli.runs.options import NOTE, UTC, print_json, with_runs
 from stretto.actors.cli.runs.tables import show_table
+from stretto.actors.cli.runs.times import Clock
 from stretto.actors.cli.support.printable import echo_lines
 from stretto.actors.operations import (
     RestartSensor,
@@ -34,8 +35,9 @@ def sensors() -> None:
 
 
 @sensors.command("list")
+@UTC
 @with_runs
-def list_(source: "Source", *, as_json: bool) -> None:
+def list_(source: "Source", *, utc: bool, as_json: bool) -> None:
     """List the sensors with their states.
 
     With --json: [{sensor, status, dialect, pack, events, description, file, pid, started_at, restarts, failures, ended,
@@ -46,10 +48,11 @@ def list_(source: "Source", *, as_json: bool) -> None:
         print_json(found)
         return
     headings = ("SENSOR", "STATUS", "DIALECT", "EVENTS", "RESTARTS", "LAST EVENT")
+    clock = Clock(utc=utc)
     rows = [
         (
             each["sensor"], each["status"], each["dialect"], f"{each['accepted']:,}", f"{each['restarts']:,}",
-            (each["last_event_at"] or "-")[:16].replace("T", " "),
+            clock.format(each["last_event_at"]) or "-",
         )
         for each in found
     ]  # fmt: skip

@@ -18,9 +18,16 @@ if TYPE_CHECKING:
 
 _STATUSES: Final = frozenset({"STATUS", "OUTCOME"})
 """The columns whose texts have colours."""
-_TIMES: Final = frozenset({"ACCEPTED", "STARTED", "AT", "SET", "EXPIRES"})
+_TIMES: Final = frozenset(
+    {"ACCEPTED", "STARTED", "AT", "SET", "EXPIRES", "ASKED", "ENDED", "MADE", "REVOKED", "LAST EVENT"}
+)
 """The columns whose texts can have two lines: the date, and the time with its offset."""
-_WRAPPED: Final = frozenset({"WORKFLOW", "LABELS", "TASK", "ERROR", "NAME", "OWNER", "ON", "NOTE", "POOL"})
+_WRAPPED: Final = frozenset(
+    {
+        "DESCRIPTION", "ERROR", "LABELS", "MESSAGE", "NAME", "NOTE", "ON", "OWNER", "POOL", "PROMPT", "TASK",
+        "WORKFLOW", "WORKFLOWS",
+    }
+)  # fmt: skip
 """The columns with texts of any length."""
 _LEAST: Final = 20
 """The least width of such a column, if its texts are longer: a narrower one is hard to read."""

@@ -108,6 +108,14 @@ def test_a_long_name_of_a_key_is_whole_as_a_cut_one_names_nothing(drawn: Drawn, 
     assert name in "".join(shown.split())
 
 
+def test_a_long_message_is_wrapped_and_not_the_name_beside_it(drawn: Drawn) -> None:
+    """The longest text of a row gives way."""
+    row = (8, "check_each_server_of_the_region", "2026-11-28 06:56:50+0000", "no answer within the time " * 5)
+    shown = click.unstyle(drawn(100, lambda: show_table(("COUNT", "TASK", "ENDED", "MESSAGE"), [row])))
+    assert shown.splitlines()[1].split()[:2] == ["8", "check_each_server_of_the_region"]
+    assert len(shown.splitlines()) > 2
+
+
 def test_a_time_that_is_the_title_of_a_paragraph_has_one_line(drawn: Drawn) -> None:
     """As a title it is not in a column that could be narrow."""
     row = ("2026-11-28 06:56:50+0000", "x" * 40, "y" * 40)

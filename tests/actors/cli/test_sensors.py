@@ -1,7 +1,9 @@
 """`stretto sensors` of a daemon: the commands of docs/events.md, and the same by the remote client."""
 
 import json
+import os
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -27,6 +29,31 @@ def write_example(folder: Path) -> None:
     folder.mkdir()
     for name, text in re.findall(r"```\w+\n# (\w+\.\w+)\n(.*?)```", PAGE, re.DOTALL)[:3]:
         (folder / name).write_text(text)
+
+
+def test_the_time_of_the_last_event_has_its_offset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is local, or UTC, as in other lists."""
+    folder = tmp_path / "definitions"
+    os.mkfifo(tmp_path / "said")
+    write_sensor(
+        folder, "says", f"""
+        ask(payload=1)
+        open({str(tmp_path / "said")!r}, "w").close()
+        stay()
+        """,
+    )  # fmt: skip
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    with opened_gateway(tmp_path, definitions=folder, sensors=SensorLimits()) as opened:
+        (tmp_path / "said").read_text()  # the end comes once the event is durable
+        daemon = ("--daemon", opened.client.url)
+        time.tzset()
+        try:
+            local, utc = (sensors("list", *daemon, *more).stdout.split() for more in ((), ("--utc",)))
+        finally:
+            monkeypatch.undo()
+            time.tzset()
+    assert local[-1].endswith("+0900")
+    assert utc[-1].endswith("Z")
 
 
 def test_the_commands_of_the_page(tmp_path: Path) -> None:
