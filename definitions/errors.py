@@ -6,7 +6,7 @@ points into a file has a `Place`.
 
 import difflib
 import itertools
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 
@@ -221,6 +221,12 @@ def nearest(name: str, known: Iterable[str]) -> str:
         folded = {each.casefold(): each for each in others}
         matches = [folded[each] for each in difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.6)]
     return f"did you mean {matches[0]!r}?" if matches else ""
+
+
+def refused_choice(what: str, known: Collection[str], given: str) -> str:
+    """Return that a value must be one of a few, what was found, and the nearest one."""
+    hint = nearest(given, known)
+    return f"{what} must be one of {', '.join(known)}, got {given[:100]!r}" + (f"; {hint}" if hint else "")
 
 
 MAX_NAMES_SHOWN = 10

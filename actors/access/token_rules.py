@@ -5,6 +5,7 @@ from typing import Final
 
 from stretto.actors.access.errors import InvalidToken
 from stretto.actors.access.roles import ROLES
+from stretto.definitions.errors import refused_choice
 
 MAX_RESTRICTIONS: Final = 100
 """Workflows that a token can be restricted to."""
@@ -21,7 +22,7 @@ def check_token(name: str, role: str, lasts: float | None, workflows: tuple[str,
             f"the name of a token must have 1 to 64 letters, digits, '.', '_', '@' or '-', got {name[:80]!r}"
         )
     if role not in ROLES:
-        raise InvalidToken(f"the role of a token must be one of {', '.join(ROLES)}, got {role[:80]!r}")
+        raise InvalidToken(refused_choice("the role of a token", ROLES, role))
     if lasts is not None and not 0 < lasts <= MAX_LASTS_SECONDS:
         raise InvalidToken(
             f"a token must last longer than 0 seconds, at most {MAX_LASTS_SECONDS:,} (MAX_LASTS_SECONDS), got {lasts:g}"

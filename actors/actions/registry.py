@@ -21,7 +21,7 @@ from stretto.actors.actions.loading import load_actions
 from stretto.actors.actions.replaced import NOT_IN_STRETTO
 from stretto.actors.actions.schema import ActionParameter, first_paragraph, read_signature
 from stretto.definitions.context import Fields
-from stretto.definitions.errors import nearest
+from stretto.definitions.errors import nearest, refused_choice
 from stretto.definitions.model import CoreActions
 
 RunnerName: TypeAlias = Literal["inline", "thread", "async", "worker", "fresh", "waits"]
@@ -182,8 +182,7 @@ def action(ref: str, *, isolation: Isolation = "thread") -> Callable[[Function],
 
     def decorate(function: Function) -> Function:
         if isolation not in get_args(Isolation):
-            expected = ", ".join(get_args(Isolation))
-            raise InvalidAction(f"action {ref}: isolation must be one of {expected}, got {isolation!r}")
+            raise InvalidAction(refused_choice(f"action {ref}: isolation", get_args(Isolation), str(isolation)))
         is_async = isolation == "thread" and inspect.iscoroutinefunction(function)
         runner: RunnerName = "async" if is_async else isolation
         register(ref, function, runner)

@@ -1,6 +1,6 @@
 """The priority that a client asks for: of a new run, or of the runs of a list."""
 
-from stretto.definitions.errors import StrettoError, nearest
+from stretto.definitions.errors import StrettoError, refused_choice
 from stretto.definitions.model import PRIORITIES, Priority
 
 
@@ -15,6 +15,6 @@ def checked_priority(priority: object) -> Priority:
     found = next((each for each in PRIORITIES if each == priority), None)
     if found is not None:
         return found
-    hint = nearest(priority, PRIORITIES) if isinstance(priority, str) else ""
-    message = f"priority must be one of {', '.join(PRIORITIES)}, got {priority!r:.100}"
-    raise InvalidPriority(f"{message}: {hint}" if hint else message)
+    if isinstance(priority, str):
+        raise InvalidPriority(refused_choice("priority", PRIORITIES, priority))
+    raise InvalidPriority(f"priority must be one of {', '.join(PRIORITIES)}, got {priority!r:.100}")

@@ -19,7 +19,7 @@ from stretto.actors.journal.schedules import ScheduleMoved
 from stretto.definitions.conductor import ChosenItems, Event
 from stretto.definitions.context import ReadKey, RunEnvironment
 from stretto.definitions.data import Data, FrozenDict, FrozenList
-from stretto.definitions.errors import StrettoError
+from stretto.definitions.errors import StrettoError, refused_choice
 from stretto.definitions.expressions import DEFAULT_LIMITS, ExpressionLimits
 from stretto.definitions.model import NORMAL, Priority, Workflow
 
@@ -52,7 +52,7 @@ def check_rerun(scope: str, task: str | None, items: GivenItems | None, error_gr
     """
     chooses = items is not None or error_group is not None
     if scope not in SCOPES:
-        raise ValueError(f"the scope of a rerun must be one of {', '.join(SCOPES)}, got {scope!r}")
+        raise ValueError(refused_choice("the scope of a rerun", SCOPES, scope))
     if task is not None and (scope != "failed_items" or chooses):
         raise ValueError(f"a task needs the scope failed_items, got {('items' if chooses else scope)!r}")
     if items is not None and error_group is not None:

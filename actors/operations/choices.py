@@ -8,10 +8,9 @@ import msgspec.inspect
 
 from stretto.actors.operations.base import Request
 from stretto.actors.operations.errors import BadRequest
-from stretto.definitions.errors import nearest
+from stretto.definitions.errors import refused_choice
 
 _decode = msgspec.json.Decoder().decode
-_SHOWN = 100
 
 
 def check_choices(given: Mapping[str, msgspec.Raw], request: type[Request]) -> None:
@@ -30,10 +29,7 @@ def check_choices(given: Mapping[str, msgspec.Raw], request: type[Request]) -> N
         except msgspec.DecodeError:
             continue  # it is refused as such
         if text not in values:
-            hint = nearest(text, values)
-            raise BadRequest(
-                f"`{name}` must be one of {', '.join(values)}, got {text[:_SHOWN]!r}" + (f"; {hint}" if hint else "")
-            )
+            raise BadRequest(refused_choice(f"`{name}`", values, text))
 
 
 @cache

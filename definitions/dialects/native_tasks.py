@@ -263,10 +263,10 @@ def _max_failures(reader: Reader, node: Node, what: str) -> int | Share | None:
 
 
 def _retry(reader: Reader, node: Node, what: str, site: Site) -> Retry | None:
-    mapping = reader.mapping(node, what)
-    if mapping is None:
+    if not isinstance(node, MapNode):
+        reader.wrong_type(what, node, "an object, such as {count: 3}")
         return None
-    fields = Fields(reader, mapping, "a retry")
+    fields = Fields(reader, node, "a retry")
     count: Template | None = None
     count_node = fields.require("count")
     if count_node is not None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, cast, get_args
 
 from stretto.definitions.data import FrozenDict, compiled, freeze, object_of
-from stretto.definitions.errors import Place, StrettoError, nearest
+from stretto.definitions.errors import Place, StrettoError, nearest, refused_choice
 from stretto.definitions.model.workflow import Parameter, ParameterType
 
 MAX_SCHEMAS: Final = 1_000
@@ -124,6 +124,8 @@ class _Reader:
         if given is None or (kinds and not named):
             return "any", True
         if len(named) != 1 or named[0] not in _TYPES:
+            if len(named) == 1 and isinstance(named[0], str):
+                raise InvalidAnswerSchema(refused_choice(f"`type` of {what}", _TYPES, named[0]))
             raise InvalidAnswerSchema(f"`type` of {what} must be one of {', '.join(_TYPES)}, got {given!r:.100}")
         return str(named[0]), "null" in kinds
 

@@ -94,7 +94,10 @@ def problems_of(parameter: Parameter, value: Data, path: str = "", *, secret: bo
         yield f"{path!r} must be of type {parameter.type}, got {_kind(value)}"
         return
     if parameter.enum and not any(value == option and type(value) is type(option) for option in parameter.enum):
-        yield f"{path!r} must be one of {', '.join(map(repr, parameter.enum))}{_but_got(value, secret=secret)}"
+        texts = [each for each in parameter.enum if isinstance(each, str)]
+        hint = nearest(value, texts) if isinstance(value, str) and not secret else ""
+        given = _but_got(value, secret=secret) + (f"; {hint}" if hint else "")
+        yield f"{path!r} must be one of {', '.join(map(repr, parameter.enum))}{given}"
     yield from _out_of_bounds(parameter, value, path)
     if parameter.pattern is not None and isinstance(value, str) and not compiled(parameter.pattern).search(value):
         yield f"{path!r} must match the pattern {parameter.pattern!r}{_but_got(value, secret=secret)}"

@@ -105,7 +105,7 @@ class NameChecks:
             self._check_inquiry(reference, place, guarded=guarded)
         elif name not in self._variables:
             if "variables" not in self._unsure:
-                self._unknown_variable(reference, name, place, guarded=guarded)
+                self._unknown_variable(use, reference, name, place, guarded=guarded)
         elif use.moment == "begin" and name not in use.earlier:
             if not guarded:
                 message = f"the variable {name!r} is not set yet, because `vars` are rendered in order"
@@ -129,7 +129,7 @@ class NameChecks:
         """Return whether a task can start at any time."""
         return self._paths is None or task.name in self._paths.anytime or task.name not in self._paths.reachable
 
-    def _unknown_variable(self, reference: Reference, name: str, place: Place, *, guarded: bool) -> None:
+    def _unknown_variable(self, use: Use, reference: Reference, name: str, place: Place, *, guarded: bool) -> None:
         bare = reference.path[0] == name and reference.path[0] not in NAMESPACES
         if name in self._workflow.parameters:
             hint = f"write parameters.{name}"
@@ -138,8 +138,8 @@ class NameChecks:
         elif name == INQUIRIES and bare:
             hint = "the answer to a question of core.ask is task.NAME.result.response, NAME being the task that asks"
         else:
-            names = (*NAMESPACES, *self._variables) if bare else self._variables
-            hint = self._findings.nearest(name, names)
+            of_items = RESERVED_NAMES if use.task is not None and use.task.with_items is not None else NAMESPACES
+            hint = self._findings.nearest(name, (*of_items, *self._variables) if bare else self._variables)
         if bare:
             message = f"{name!r} is neither a namespace nor a variable"
             hint = hint or "quote it if it is text"
@@ -175,7 +175,8 @@ class NameChecks:
         if field not in known:
             what = "goes into a file" if in_file else "is a list"
             message = f"the task {task.name!r} has items, so its result {what} and has no field {field!r}"
-            self._report("no_such_field", reference, message, place, expected=", ".join(known))
+            hint = self._findings.nearest(field, known)
+            self._report("no_such_field", reference, message, place, expected=", ".join(known), hint=hint)
 
     def _check_finished(self, use: Use, reference: Reference, name: str, place: Place) -> None:
         if use.moment == "begin":

@@ -9,7 +9,7 @@ import msgspec
 from stretto.actors.gateway.http.problems import Problem
 from stretto.actors.gateway.pages.item_states import FILTERS
 from stretto.actors.operations import API
-from stretto.definitions.errors import nearest
+from stretto.definitions.errors import nearest, refused_choice
 
 VIEWS: Final = ("map", "table")
 """How the items of a task are shown."""
@@ -84,7 +84,7 @@ _VALUES: Final[Mapping[str, tuple[str, ...]]] = {"state": tuple(FILTERS), "view"
 
 def _checked(name: str, value: str) -> str:
     if name in _VALUES and value not in _VALUES[name]:
-        raise Problem("bad_request", f"`{name}` must be one of {', '.join(_VALUES[name])}, got {value[:100]!r}")
+        raise Problem("bad_request", refused_choice(f"`{name}`", _VALUES[name], value))
     return value
 
 

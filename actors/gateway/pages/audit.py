@@ -15,6 +15,7 @@ from stretto.actors.gateway.http.problems import Problem
 from stretto.actors.gateway.pages.queries import texts_of
 from stretto.actors.gateway.pages.rendering import Renderer, Viewer
 from stretto.actors.operations import Audit, AuditAnswer
+from stretto.definitions.errors import refused_choice
 
 AUDIT_PATH: Final = "/audit"
 ROWS: Final = 50
@@ -55,7 +56,7 @@ class AuditPage:
         query = texts_of(request.query_params.multi_items(), _PARAMETERS)
         who, period = query["who"], query["since"]
         if period and period not in PERIODS:
-            raise Problem("bad_request", f"`since` must be one of {', '.join(PERIODS)}, got {period[:100]!r}")
+            raise Problem("bad_request", refused_choice("`since`", PERIODS, period))
         since = time.time() - PERIODS[period][1] if period else None
         wanted = Audit(since, who or None, query["cursor"] or None, ROWS)
         page = await self._asker.ask(wanted, caller, AuditAnswer)

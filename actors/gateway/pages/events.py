@@ -17,6 +17,7 @@ from stretto.actors.gateway.pages.queries import texts_of
 from stretto.actors.gateway.pages.rendering import Renderer, Viewer
 from stretto.actors.operations import events
 from stretto.definitions.data import encode_json
+from stretto.definitions.errors import refused_choice
 from stretto.definitions.rules import SCHEDULE_EVENT
 
 EVENTS_PATH: Final = "/events"
@@ -48,7 +49,7 @@ class EventsPage:
         if answered and answered not in ANSWERED:
             raise Problem("bad_request", f"`answered` must be yes or no, got {answered[:100]!r}")
         if period and period not in PERIODS:
-            raise Problem("bad_request", f"`since` must be one of {', '.join(PERIODS)}, got {period[:100]!r}")
+            raise Problem("bad_request", refused_choice("`since`", PERIODS, period))
         wanted = request_from(
             events.Events, event_type=query["type"] or None, source=query["source"] or None,
             since=time.time() - PERIODS[period][1] if period else None, matched=ANSWERED.get(answered),

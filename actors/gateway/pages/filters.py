@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from stretto.actors.gateway.http.problems import Problem
-from stretto.definitions.errors import nearest
+from stretto.definitions.errors import nearest, refused_choice
 
 F = TypeVar("F", bound="PageFilters")
 
@@ -57,7 +57,5 @@ def chosen(name: str, value: str, values: Iterable[str]) -> str:
     """Return the value of a filter if it is "" or one of some. Raises `Problem`, with the nearest one, otherwise."""
     known = tuple(values)
     if value and value not in known:
-        hint = nearest(value, known)
-        given = f"got {value[:100]!r}" + (f"; {hint}" if hint else "")
-        raise Problem("bad_request", f"`{name}` must be one of {', '.join(known)}, {given}")
+        raise Problem("bad_request", refused_choice(f"`{name}`", known, value))
     return value

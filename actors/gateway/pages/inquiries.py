@@ -25,7 +25,7 @@ from stretto.actors.operations import (
     ShowInquiry,
 )
 from stretto.actors.runs import MayNotAnswer
-from stretto.definitions.errors import LimitExceeded
+from stretto.definitions.errors import LimitExceeded, refused_choice
 
 INQUIRIES_PATH: Final = "/inquiries"
 ROWS: Final = 50
@@ -58,7 +58,7 @@ class InquiriesPage:
         given = query["status"] or "pending"
         status = next((each for each in INQUIRY_STATUSES if each == given), None)
         if status is None:
-            raise Problem("bad_request", f"`status` must be one of {', '.join(INQUIRY_STATUSES)}, got {given[:100]!r}")
+            raise Problem("bad_request", refused_choice("`status`", INQUIRY_STATUSES, given))
         wanted = Inquiries(None, status, query["cursor"] or None, ROWS)
         page = await self._asker.ask(wanted, caller, InquiriesAnswer)
         return self._renderer.page(

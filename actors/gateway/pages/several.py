@@ -24,7 +24,7 @@ from stretto.actors.operations import (
     Status,
     StatusAnswer,
 )
-from stretto.definitions.errors import StrettoError
+from stretto.definitions.errors import StrettoError, refused_choice
 
 SEVERAL_PATH: Final = "/several"
 MOST_SELECTED: Final = 50
@@ -96,7 +96,7 @@ class SeveralPage:
 
 def _act_of(name: str) -> str:
     if name not in _CONTROLS:
-        raise Problem("bad_request", f"`{_ACT}` must be one of {', '.join(_CONTROLS)}, got {name[:100]!r}")
+        raise Problem("bad_request", refused_choice(f"`{_ACT}`", _CONTROLS, name))
     return name
 
 

@@ -16,7 +16,7 @@ from stretto.actors.gateway.pages.queries import texts_of
 from stretto.actors.gateway.pages.rendering import Renderer, Viewer
 from stretto.actors.gateway.pages.words import moment
 from stretto.actors.operations import CreateToken, Done, RevokeToken, Role, TokenCreated, Tokens, TokensAnswer
-from stretto.definitions.errors import LimitExceeded, StrettoError
+from stretto.definitions.errors import LimitExceeded, StrettoError, refused_choice
 
 TOKENS_PATH: Final = "/tokens"
 MOST_LISTED: Final = 500
@@ -69,10 +69,10 @@ class TokensPage:
         """Make a token and show it, which no other answer does, or the form with the reason."""
         wanted = Wanted(**{name: fields.get(name, "").strip() for name in Wanted.__struct_fields__})
         if wanted.ends not in ENDS:
-            raise Problem("bad_request", f"`ends` must be one of {', '.join(ENDS)}, got {wanted.ends[:100]!r}")
+            raise Problem("bad_request", refused_choice("`ends`", ENDS, wanted.ends))
         role = next((each for each in ROLES if each == wanted.role), None)
         if role is None:
-            raise Problem("bad_request", f"`role` must be one of {', '.join(ROLES)}, got {wanted.role[:100]!r}")
+            raise Problem("bad_request", refused_choice("`role`", ROLES, wanted.role))
         lasts, workflows = ENDS[wanted.ends][1], wanted.workflows.split() or None
         try:
             making = CreateToken(wanted.name, role, lasts, workflows, wanted.note or None)

@@ -185,6 +185,7 @@ def test_only_an_unrestricted_administrator_makes_and_revokes_tokens(given: dict
         ({"name": "a b"}, "got 'a b'"),
         ({"name": "a\n"}, "got 'a"),
         ({"role": "root"}, "must be one of viewer, operator, admin, hook, got 'root'"),
+        ({"role": "oprator"}, r"got 'oprator'; did you mean 'operator'\?"),
         ({"lasts": 0.0}, "longer than 0 seconds, .* got 0"),
         ({"lasts": float("inf")}, "got inf"),
         ({"lasts": float("nan")}, "got nan"),

@@ -203,6 +203,7 @@ MISTAKES: dict[str, tuple[str, str, int, int, str]] = {
     "negative max_failures": (task_with("with_items: [1]\n    max_failures: -1"), "wrong_type", 6, 19, ""),
     "share above all": (task_with("with_items: [1]\n    max_failures: 101%"), "wrong_type", 6, 19, ""),
     "share with spaces before": (task_with("with_items: [1]\n    max_failures: x%"), "wrong_type", 6, 19, ""),
+    "retry that is a number": (task_with("retry: 3"), "wrong_type", 5, 12, "an object, such as {count: 3}"),
     "retry without count": (task_with("retry: {delay: 1}"), "missing_field", 5, 12, ""),
     "concurrency alone": (task_with("concurrency: 5"), "without_items", 5, 5, ""),
     "items that are no list": (task_with("with_items: 5"), "wrong_type", 5, 17, ""),
@@ -270,7 +271,7 @@ def test_each_typical_mistake_is_reported_with_its_place_and_fix(
     """The one finding has the code, the line and the column of the mistake, and names the nearest valid name."""
     finding = finding_of(text)
     assert (finding.code, finding.place.line, finding.place.column) == (code, line, column)
-    assert hint in f"{finding.hint} {finding.message}"
+    assert hint in f"{finding.hint} {finding.message} {finding.expected}"
     assert str(finding).startswith(f"test.yaml:{line}:{column}: error: ")
 
 

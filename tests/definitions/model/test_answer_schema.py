@@ -91,7 +91,7 @@ def test_a_member_may_say_itself_that_it_is_required() -> None:
     [
         ({"anyOf": [{}]}, "the schema has the keyword 'anyOf', which is not supported"),
         ({"type": "object", "propertes": {}}, "did you mean 'properties'?"),
-        ({"type": "strin"}, "`type` of the schema must be one of string, integer"),
+        ({"type": "strin"}, "boolean, array, object, got 'strin'; did you mean 'string'?"),
         ({"type": ["string", "integer"]}, "`type` of the schema must be one of string"),
         ({"type": "string", "minimum": 1}, "'minimum' of the schema does not apply to values of type string"),
         ({"type": "string", "maxLength": "9"}, "'maxLength' of the schema must be a number, got '9'"),

@@ -36,6 +36,8 @@ PROBLEMS: list[tuple[str, dict[str, Any], str]] = [
     ("{a: {type: array}}", {"a": "x"}, "got string"),
     ("{a: {type: object}}", {"a": []}, "got array"),
     ("{a: {enum: [x, y]}}", {"a": "z"}, "must be one of 'x', 'y', got 'z'"),
+    ("{a: {enum: [low, high]}}", {"a": "hgh"}, r"must be one of 'low', 'high', got 'hgh'; did you mean 'high'\?"),
+    ("{a: {secret: true, enum: [low, high]}}", {"a": "hgh"}, "must be one of 'low', 'high'$"),
     ("{a: {enum: [1]}}", {"a": True}, "must be one of 1, got True"),
     ("{a: {minimum: 3}}", {"a": 2}, "at least 3"),
     ("{a: {type: string, max_length: 2}}", {"a": "abc"}, "a length of at most 2"),

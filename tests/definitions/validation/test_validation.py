@@ -120,6 +120,25 @@ def test_names_of_the_definition_itself_are_known_wherever_they_are_right() -> N
     )
 
 
+@pytest.mark.parametrize(
+    ("expression", "hint"),
+    [
+        ("itme.name", "did you mean 'item'?"),
+        ("indx", "did you mean 'index'?"),
+        ("task.each.eror", "did you mean 'errors'?"),
+        ("task.each.host", ""),
+    ],
+)
+def test_a_misspelt_name_of_an_item_or_a_field_comes_with_the_nearest_one(expression: str, hint: str) -> None:
+    """Names of items are known only in the tasks that have items."""
+    each = f"  - {{name: each, action: core.noop, with_items: [1], input: {{x: '{{{{ {expression} }}}}'}}}}\n"
+    (found, *_) = examine(f"{START}tasks:\n{each}", "test.yaml", FewActions()).findings
+    assert (found.code in {"unknown_name", "no_such_field"}, found.hint) == (True, hint)
+    one = each.replace("with_items: [1], ", "")
+    (found, *_) = examine(f"{START}tasks:\n{one}", "test.yaml", FewActions()).findings
+    assert "item" not in found.hint
+
+
 def test_the_result_of_a_file_of_results_has_fields() -> None:
     """Its own; a list of results has none."""
     task = "  - {name: a, action: core.noop, with_items: [1], MORE next: [{do: b}]}\n"

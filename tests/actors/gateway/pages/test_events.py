@@ -26,6 +26,8 @@ def test_without_events_the_page_says_who_sends_them(tmp_path: Path) -> None:
         assert "No event matches" in await text_of(viewer, "/events?type=a&source=b&answered=yes&since=1h")
         for query in ("answered=maybe", "since=ever", "typ=a", "type=" + "a" * 300):
             await text_of(viewer, f"/events?{query}", 400)
+        for page in ("/events?since=24", "/audit?since=24", "/inquiries?status=pendng", "/?priority=hihg"):
+            assert "did you mean" in await text_of(viewer, page, 400)
         await text_of(viewer, "/events?cursor=nonsense", 422)
         await text_of(viewer, "/events/evt-none", 404)
         restricted = await entered(client, url, name="eve", role="operator", workflows=["test.echo"])
