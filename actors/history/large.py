@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from stretto.definitions.data import encode_json
+from stretto.definitions.data import json_size
 
 MAX_INLINE_BYTES: Final = 64 * 1024
 """The JSON text of a value in an answer has at most so many bytes."""
@@ -47,4 +47,4 @@ def unless_large(value: Any, path: str | None = None) -> Any:
 
 def size_of(value: Any) -> int:
     """Return the bytes of a value's JSON text."""
-    return len(encode_json(value))
+    return json_size(value)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
         thaw,
         weigh,
     )
-    from stretto.definitions.data.json_text import decode_json, encode_json
+    from stretto.definitions.data.json_text import decode_json, encode_json, json_size
     from stretto.definitions.data.patterns import compiled
 else:
     __getattr__ = lazy_face(
@@ -38,7 +38,7 @@ else:
                 "MOST_INTEGER PURE_VARIABLE check_bounds depth_of freeze is_frozen "
                 "thaw weigh"
             ),
-            "json_text": "decode_json encode_json",
+            "json_text": "decode_json encode_json json_size",
             "patterns": "compiled",
         },
     )
@@ -63,6 +63,7 @@ __all__ = [
     "encode_json",
     "freeze",
     "is_frozen",
+    "json_size",
     "list_of",
     "object_of",
     "object_with",

@@ -9,8 +9,10 @@ from typing import Any, Final
 
 import msgspec
 
-from stretto.definitions.data.frozen import COMPILED, Data, freeze
+from stretto.definitions.data.frozen import COMPILED, Data, FrozenDict, FrozenList, freeze, weigh
 
+PART_BYTES: Final = 64 * 1024
+"""The approximate bytes of a part of data whose size is counted by itself."""
 _encoder: Final = msgspec.json.Encoder()
 
 
@@ -30,6 +32,46 @@ def encode_json(value: Any) -> bytes:
     buffer = bytearray()
     _encoder.encode_into(value, buffer)
     return bytes(buffer)
+
+
+def json_size(value: Any) -> int:
+    """Return the bytes of the JSON text of anything that msgspec can encode.
+
+    The text is not made as a whole, and a large part that stands there a thousand times is encoded once.
+
+    Args:
+        value: The value.
+
+    Returns:
+        The number of bytes.
+
+    Raises:
+        MemoryError: There is not enough memory for the text of a part.
+        UnicodeEncodeError: A text contains a lone surrogate.
+    """
+    return _size(value, {})
+
+
+def _size(value: Any, known: dict[int, int]) -> int:
+    kind = type(value)
+    is_object = kind is FrozenDict or kind is dict
+    if not is_object and kind is not FrozenList and kind is not list:
+        return len(encode_json(value))
+    large = [each for each in (value.values() if is_object else value) if weigh(each) > PART_BYTES]
+    if not large:
+        return len(encode_json(value))
+    # A digit stands for each large part.
+    rest: Any = (
+        {name: 0 if weigh(each) > PART_BYTES else each for name, each in value.items()}
+        if is_object
+        else [0 if weigh(each) > PART_BYTES else each for each in value]
+    )
+    size = len(encode_json(rest)) - len(large)
+    for each in large:
+        if id(each) not in known:
+            known[id(each)] = _size(each, known)
+        size += known[id(each)]
+    return size
 
 
 def decode_json(text: bytes | str) -> Data:

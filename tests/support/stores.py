@@ -43,8 +43,13 @@ def keyless(store_url: str) -> Iterator[Store]:
 
 def everything_in(store: Store) -> bytes:
     """Return all that stands in a store's tables."""
+    return everything_for(store.reader)
+
+
+def everything_for(reader: SqlReader) -> bytes:
+    """Return all that stands in the tables that are read."""
     found: list[bytes] = []
-    with store.reader._engine.connect() as connection:
+    with reader._engine.connect() as connection:
         for table in metadata.sorted_tables:
             for row in connection.execute(select(table)):
                 found.extend(each if isinstance(each, bytes) else str(each).encode() for each in row)

@@ -23,7 +23,7 @@ from stretto.actors.journal.sql.run_rows import searchable
 from stretto.actors.journal.sql.tables import context_logs, context_names, runs
 from stretto.actors.journal.sql.transaction import Transaction, chunks, recording
 from stretto.definitions.context import TaskRecord
-from stretto.definitions.data import encode_json
+from stretto.definitions.data import encode_json, json_size
 
 _C: Final = context_names.c
 _OF_RUN: Final = _C.run == select(runs.c.number).where(runs.c.id == bindparam("run_id")).scalar_subquery()
@@ -86,8 +86,9 @@ class ContextWriter:
     def _rows(self, run: int, happened: Happened) -> Iterator[tuple[Any, ...]]:
         for version in () if happened.context is None else happened.context.versions:
             for name, value in version.values:
-                text = encode_json(task_value(value) if isinstance(value, TaskRecord) else value)
-                size, body = len(text), text if len(text) <= MAX_STORED_VALUE_BYTES else None
+                data = task_value(value) if isinstance(value, TaskRecord) else value
+                size = json_size(data)
+                body = encode_json(data) if size <= MAX_STORED_VALUE_BYTES else None
                 if body is not None and happened.secret:
                     body = encrypt(body, self._keyring)
                 yield run, version.version, name, version.at, size, body

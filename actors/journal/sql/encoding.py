@@ -4,6 +4,7 @@ Fields that queries need have columns. The body has the other fields, as readabl
 the body is just its result, and a null result has no body.
 """
 
+from collections.abc import Callable
 from types import NoneType
 from typing import Any, Final, NamedTuple
 
@@ -40,7 +41,7 @@ from stretto.definitions.conductor import (
     StreamFailed,
     events,
 )
-from stretto.definitions.data import decode_json, encode_json, freeze
+from stretto.definitions.data import Data, decode_json, encode_json, freeze
 from stretto.definitions.errors import Frame, NotData, Place
 
 KINDS: Final[dict[str, type[Any]]] = {
@@ -78,11 +79,12 @@ KINDS: Final[dict[str, type[Any]]] = {
 }
 """The stored word of each type of entry. A word never changes once it is written, whatever the class is named."""
 COMPLETED: Final = "item_completed"
+SHARED: Final = "item_completed_shared"
 FAILED: Final = "item_failed"
-"""The kinds of ItemCompleted, without and with a failure: most entries are one, and each has its own body."""
+"""The kinds of ItemCompleted: without a failure, the same with the digest of a large result, and with a failure."""
 LEARNED: Final = "secrets_learned"
 EXTENDED: Final = "extension_requested"
-_ATTEMPTS: Final = frozenset({COMPLETED, FAILED})
+_ATTEMPTS: Final = frozenset({COMPLETED, SHARED, FAILED})
 _TEXT: Final = (str, NoneType)
 _NUMBER: Final = (int, NoneType)
 ALWAYS_SECRET: Final = frozenset({LEARNED})
@@ -108,7 +110,7 @@ class Columns(NamedTuple):
 
 def words_of(kind: str) -> tuple[str, ...]:
     """Return the stored words of a type of entry, given by its name in reports."""
-    return (COMPLETED, FAILED) if kind == COMPLETED else (kind,)
+    return (COMPLETED, SHARED, FAILED) if kind == COMPLETED else (kind,)
 
 
 def encode_entry(entry: Entry, shared: "tuple[Any, bytes] | None" = None) -> Columns:
@@ -137,13 +139,20 @@ def encode_entry(entry: Entry, shared: "tuple[Any, bytes] | None" = None) -> Col
     )  # fmt: skip
 
 
-def decode_entry(columns: Columns) -> Entry:
-    """Return the entry of a row with a decrypted body, its data frozen. Raises UnreadableRecord."""
+def decode_entry(columns: Columns, shared_value: Callable[[str], Data]) -> Entry:
+    """Return the entry of a row, its data frozen. Raises UnreadableRecord.
+
+    Args:
+        columns: The row, with a decrypted body.
+        shared_value: Returns the value with a digest. Its errors are raised, too.
+    """
     if not _is_well_typed(columns):
         raise UnreadableRecord(f"an entry ({columns.kind!r}) in the store is damaged: a column has an invalid value")
     try:
         if columns.kind == COMPLETED:
             return _completed(columns, None if columns.body is None else decode_json(columns.body), None)
+        if columns.kind == SHARED:
+            return _completed(columns, shared_value((columns.body or b"").decode("ascii")), None)
         if columns.kind == FAILED:
             failed = _FAILED_ATTEMPT.decode(columns.body or b"")
             completed = _completed(columns, failed.result, failed.failure.failure())

@@ -13,6 +13,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from stretto.actors.journal.sql.ownership import Ownership
 from stretto.actors.journal.sql.postgresql import LOCK
+from stretto.actors.journal.sql.shared_values import delete_unused, forget_values, values_of_runs
 from stretto.actors.journal.sql.tables import definitions, entries, runs, surroundings
 from stretto.actors.journal.store import Prune
 
@@ -159,7 +160,9 @@ class Portion:
                 break
             whole.append(run.number)
             self._budget -= run.size + 1
+        values = values_of_runs(self.connection, whole)
         self.connection.execute(delete(runs).where(runs.c.number.in_(whole)))
+        delete_unused(self.connection, values)
         self.deleted += len(whole)
         if left is None:
             return None
@@ -175,6 +178,7 @@ class Portion:
         first = select(func.min(entries.c.number)).where(entries.c.run == number).scalar_subquery()
         part = entries.c.run == number, entries.c.number < first + self._budget
         self.connection.execute(delete(entries).where(*part))
+        forget_values(self.connection, number, self._budget)
 
     def _sweep(self, table: Table, reference: ColumnElement[str]) -> int:
         unused = select(table.c.digest).where(~exists().where(reference == table.c.digest)).limit(self.limit)

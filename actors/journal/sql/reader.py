@@ -72,6 +72,7 @@ from stretto.actors.journal.sql.run_rows import (
     select_runs,
 )
 from stretto.actors.journal.sql.shared_bodies import SharedObjects
+from stretto.actors.journal.sql.shared_values import SharedValues
 from stretto.actors.journal.sql.successes import last_successes
 from stretto.actors.journal.sql.suspects import SUSPECTS, find_quarantine, restore_suspicion
 from stretto.actors.journal.sql.tables import LEARNED_ENTRIES, entries, run_ends, run_inputs, runs, tasks
@@ -114,6 +115,7 @@ class SqlReader:
         self._keyring = keyring
         self._store = store
         self._shared = SharedObjects(keyring)
+        self._values = SharedValues(engine, keyring, store)
         self.access = SqlAccessReader(engine, store)
         self.keys = SqlKeyReader(engine, keyring, store)
         self.inquiries = SqlInquiryReader(engine, store)
@@ -368,7 +370,8 @@ class SqlReader:
 
     def restore_entry(self, row: Any) -> Entry:
         """Return the entry of a row of `ENTRY`. Raises StrettoError."""
-        return decode_entry(Columns._make((*row[1:-1], self._decrypted(row[-1]))))
+        body = None if row[-1] is None else decrypt(row[-1], self._keyring)
+        return decode_entry(Columns._make((*row[1:-1], body)), self._values.get)
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
@@ -382,9 +385,6 @@ class SqlReader:
     def _page(self, pages: str, query: Select[Any], limit: int) -> tuple[Sequence[Any], str | None]:
         rows = self._rows(query.limit((most := max(1, min(limit, MAX_PAGE))) + 1))
         return (rows, None) if len(rows) <= most else (rows[:most], encode_cursor(pages, rows[most - 1].number))
-
-    def _decrypted(self, body: bytes | None) -> bytes | None:
-        return None if body is None else decrypt(body, self._keyring)
 
     def _data(self, body: bytes) -> Any:
         return decode_data(decrypt(body, self._keyring))

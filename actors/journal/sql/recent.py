@@ -10,10 +10,17 @@ Value = TypeVar("Value")
 
 
 class Recent(Generic[Key, Value]):
-    """At most `limit` values; the least recently used one is dropped."""
+    """The values that were used last.
 
-    def __init__(self, limit: int) -> None:
+    Args:
+        limit: How many values it has, or the size of all of them. The last one stays even if it is larger.
+        size_of: Returns the size of a value.
+    """
+
+    def __init__(self, limit: int, size_of: Callable[[Value], int] = lambda _: 1) -> None:
         self._limit = limit
+        self._size_of = size_of
+        self._size = 0
         self._values: OrderedDict[Key, Value] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -28,7 +35,9 @@ class Recent(Generic[Key, Value]):
                 return self._values[key]
         made = make()
         with self._lock:
-            value = self._values.setdefault(key, made)
-            if len(self._values) > self._limit:
-                self._values.popitem(last=False)
-            return value
+            if key not in self._values:
+                self._values[key] = made
+                self._size += self._size_of(made)
+            while self._size > self._limit and len(self._values) > 1:
+                self._size -= self._size_of(self._values.popitem(last=False)[1])
+            return self._values[key]

@@ -11,6 +11,7 @@ from stretto.actors.journal.sql.needs import offers
 from stretto.actors.journal.sql.permit_table import permits
 from stretto.actors.journal.sql.rate_table import rates
 from stretto.actors.journal.sql.sensor_table import sensors
+from stretto.actors.journal.sql.value_tables import shared_values
 from stretto.actors.journal.store import CannotOpenStore
 from stretto.metrics import get_logger
 
@@ -22,7 +23,7 @@ _version: Final = Table(
 )
 """Alembic's table, as it creates it."""
 
-_TABLES: Final = (sensors, permits, rates, offers)
+_TABLES: Final = (sensors, permits, rates, offers, shared_values)
 """Tables that are defined outside of `tables`. All are in one `MetaData`."""
 
 _log = get_logger("stretto.store")
@@ -167,6 +168,7 @@ SCHEMA: Final = Schema(
         "0028",
         "0029",
         "0030",
+        "0031",
     ),
     _TABLES[0].metadata,
     contracts=frozenset({"0015"}),

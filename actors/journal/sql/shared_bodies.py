@@ -45,7 +45,7 @@ class SharedBodies:
     def _digest_of_definition(self, accepted: RunAccepted) -> str:
         # A secret parameter may have a default, and a task may pass a constant to one.
         if not accepted.secret:
-            return _digest(to_stored(accepted.workflow))
+            return plain_digest(to_stored(accepted.workflow))
         if self._keyring is None:
             raise StoreKeyMissing(
                 "it contains secrets, and the store has no key to encrypt them; set the store's key file"
@@ -71,13 +71,13 @@ class SharedBodies:
     def write(self, transaction: Transaction, accepted: Sequence[RunAccepted]) -> None:
         """Write the runs' shared bodies that the store lacks."""
         by_digest = {self.definition(each): each for each in accepted}
-        missing = _missing(transaction, definitions, list(by_digest))
+        missing = missing_digests(transaction, definitions, list(by_digest))
         transaction.write(
             transaction.statements.definitions,
             [(digest, self._definition_body(by_digest[digest])) for digest in missing],
         )
         given = {self.surroundings(each.surroundings): each.surroundings for each in accepted}
-        missing = _missing(transaction, surroundings, [digest for digest in given if digest is not None])
+        missing = missing_digests(transaction, surroundings, [digest for digest in given if digest is not None])
         transaction.write(
             transaction.statements.surroundings,
             [(digest, encrypt(_surroundings_text(given[digest]), self._keyring)) for digest in missing],
@@ -99,7 +99,7 @@ class SharedObjects:
         """
 
         def read() -> Workflow:
-            workflow: Workflow = from_stored(decrypt(_body(connection, definitions, digest), self._keyring))
+            workflow: Workflow = from_stored(decrypt(body_of(connection, definitions, digest), self._keyring))
             return workflow
 
         return self._definitions.get(digest, read)
@@ -110,23 +110,25 @@ class SharedObjects:
             return NO_ENVIRONMENT
 
         def read() -> RunEnvironment:
-            return _surroundings_of(decrypt(_body(connection, surroundings, digest), self._keyring))
+            return _surroundings_of(decrypt(body_of(connection, surroundings, digest), self._keyring))
 
         return self._surroundings.get(digest, read)
 
 
-def _digest(body: bytes) -> str:
+def plain_digest(body: bytes) -> str:
+    """Return the digest of a body without secrets."""
     return blake2b(body, digest_size=32).hexdigest()
 
 
-def _missing(transaction: Transaction, table: Table, digests: Sequence[str]) -> list[str]:
+def missing_digests(transaction: Transaction, table: Table, digests: Sequence[str]) -> list[str]:
+    """Return those of some digests that a table lacks. No other engine deletes the others before the commit."""
     known: set[str] = set()
     for chunk in chunks(digests):
         known.update(transaction.connection.scalars(_among(table), {"digests": chunk}))
     return [digest for digest in digests if digest not in known]
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=3)
 def _among(table: Table) -> Select[tuple[str]]:
     """Return the statement that finds digests. It is cached, as building it takes longer than executing it."""
     found = select(table.c.digest).where(table.c.digest.in_(bindparam("digests", expanding=True)))
@@ -134,7 +136,8 @@ def _among(table: Table) -> Select[tuple[str]]:
     return found.with_for_update(read=True, key_share=True)
 
 
-def _body(connection: Connection, table: Table, digest: str) -> bytes:
+def body_of(connection: Connection, table: Table, digest: str) -> bytes:
+    """Return the body with a digest. Raises UnreadableRecord if the table lacks it."""
     body: bytes | None = connection.scalar(select(table.c.body).where(table.c.digest == digest))
     if body is None:
         raise UnreadableRecord(f"the store is damaged: {digest} is missing from {table.name}, but a run refers to it")

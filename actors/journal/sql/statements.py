@@ -27,6 +27,7 @@ from stretto.actors.journal.sql.tables import (
     suspects,
     tasks,
 )
+from stretto.actors.journal.sql.value_tables import run_values, shared_values
 
 AUDIT_COLUMNS: Final = tuple(str(column.name) for column in audit.columns if not column.primary_key)
 """The columns of an entry of the audit. Its number is the database's."""
@@ -48,6 +49,8 @@ class Statements:
         )
         self.definitions = text(_insert_of(dialect, definitions).on_conflict_do_nothing())
         self.surroundings = text(_insert_of(dialect, surroundings).on_conflict_do_nothing())
+        self.shared_values = text(_insert_of(dialect, shared_values).on_conflict_do_nothing())
+        self.run_values = text(_insert_of(dialect, run_values).on_conflict_do_nothing())
         self.tasks = text(_upsert(dialect, tasks))
         self.outputs = text(_upsert(dialect, item_outputs))
         self.ends = text(_upsert(dialect, run_ends))

@@ -12,6 +12,7 @@
          1--n inquiries       the questions that it has asked people
                 1--n inquiry_links    who may answer one by a link: digests, no codes
          n--1 definitions, surroundings      shared by runs, each stored once
+         n--n shared_values   large results of their items, each stored once; run_values says which runs have one
     tokens, sessions, enter_codes    who may use the daemon: digests, no secrets
     audit                            who asked for which change, also of deleted runs
     engines                          who may write: a row for each opening of the store

@@ -15,11 +15,14 @@ from stretto.actors import RunHandle, RunWasParked
 from stretto.actors.dispatch import Overran
 from stretto.actors.engine import event_waits
 from stretto.actors.events import EventWait, LookedBack, waits
+from stretto.actors.journal.location import locate
 from stretto.actors.journal.sql import encoding
+from stretto.actors.journal.sql.store import read
 from stretto.actors.runs import AnnounceEvents
 from stretto.definitions.rules import Event
 from tests.support.engines import Bench, outcome_of
 from tests.support.events import answer_of, event
+from tests.support.stores import everything_for
 from tests.support.waiting import PATIENCE
 
 LONG_LEASE = 600.0
@@ -447,3 +450,44 @@ output_map: {seen: "{{ task.paid.result | length }}"}
     assert [outcome_of(each).output for each in handles] == [{"seen": 5}] * 10
     assert len(made) == 1
     assert decoded == []
+
+
+FAN_OUT = """
+ref: test.fan_out
+parameters: {items: {type: array}}
+tasks:
+  - name: paid
+    with_items: "{{ parameters.items }}"
+    concurrency: 1000
+    wait_for: {event: payment, match: {payload.order: 17}}
+output_map: {count: "{{ task.paid.result | length }}"}
+"""
+
+
+def stored_bytes(url: str) -> int:
+    """Return the size of all that a store has."""
+    reader = read(locate(url), None, None)
+    size = len(everything_for(reader))
+    reader.close()
+    return size
+
+
+def test_an_event_that_ends_many_waits_is_stored_once(
+    start_bench: Callable[..., Bench], durable_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For the items of a run, and for other runs: a wait more costs its rows, whatever the event's size."""
+    looked_back = noted_ends_of_looks(monkeypatch)
+    bench = start_bench(store=durable_url)
+    handles = [bench.submit(FAN_OUT, {"items": [*range(40)]}), *(bench.submit(WAIT) for _ in range(20))]
+    for _ in range(60):
+        looked_back.get(timeout=PATIENCE)
+    before, payload = stored_bytes(durable_url), {"order": 17, "amount": 6, "text": "x" * 2**20}
+    send(bench, payload)
+    assert outcome_of(handles[0]).output == {"count": 40}
+    assert [outcome_of(each).output["amount"] for each in handles[1:]] == [6] * 20
+    get(bench.proxy.stop())
+    # The event itself, and the result that it makes.
+    assert stored_bytes(durable_url) - before < 2 * 2**20 + 60 * 2000
+    later = start_bench(store=durable_url)
+    (item,) = get(later.proxy.items(handles[0].id, limit=1))["items"]
+    assert item["outcome"] == "succeeded"

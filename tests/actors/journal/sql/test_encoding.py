@@ -1,7 +1,7 @@
 """Entries as rows: what is read back is what was written, to the last bit."""
 
 from math import inf, nan
-from typing import Any, get_args
+from typing import Any, NoReturn, get_args
 
 import msgspec
 import pytest
@@ -69,16 +69,21 @@ def deep(levels: int) -> Data:
     return freeze(value)
 
 
+def no_value(digest: str) -> NoReturn:
+    """Stand for a store without shared values."""
+    raise AssertionError(digest)
+
+
 @given(ENTRIES)
 def test_an_entry_comes_back_as_it_was(entry: Entry) -> None:
     """Whatever its type and its data: a run is rebuilt from nothing else."""
-    assert same(decode_entry(encode_entry(entry)), entry)
+    assert same(decode_entry(encode_entry(entry), no_value), entry)
 
 
 @given(COMPLETIONS)
 def test_data_comes_back_frozen(entry: ItemCompleted) -> None:
     """Decoded data is frozen with its weight, so that it can enter a context again."""
-    decoded = decode_entry(encode_entry(entry))
+    decoded = decode_entry(encode_entry(entry), no_value)
     assert isinstance(decoded, ItemCompleted)
     assert type(decoded.result) is type(entry.result)
     assert weigh(decoded.result) == weigh(entry.result)
@@ -111,7 +116,7 @@ def test_columns_are_those_of_the_table() -> None:
 def test_the_limits_of_data_can_be_written(result: Data) -> None:
     """The deepest nesting, and texts that other stores choke on, with a failure around them or not."""
     for entry in (completed(result=result), failed(result=result)):
-        assert same(decode_entry(encode_entry(entry)), entry)
+        assert same(decode_entry(encode_entry(entry), no_value), entry)
 
 
 def test_a_result_is_its_own_text() -> None:
@@ -143,9 +148,9 @@ def test_a_request_without_a_name_has_no_body() -> None:
     """As before names were kept."""
     row = encode_entry(CancelRequested(1.0))
     assert row.body is None
-    assert decode_entry(row) == CancelRequested(1.0)
+    assert decode_entry(row, no_value) == CancelRequested(1.0)
     named = encode_entry(CancelRequested(1.0, "mira"))
-    assert (named.body, decode_entry(named)) == (b'{"by":"mira"}', CancelRequested(1.0, "mira"))
+    assert (named.body, decode_entry(named, no_value)) == (b'{"by":"mira"}', CancelRequested(1.0, "mira"))
 
 
 def test_bad_lines_are_written_if_there_are_any() -> None:
@@ -153,13 +158,13 @@ def test_bad_lines_are_written_if_there_are_any() -> None:
     plain = ItemsRead("probe", 1, frozen_list(["a"]), 0, 2, 1, True, 2.0)
     assert encode_entry(plain).body == b'{"items":["a"],"start":0,"offset":2,"line":1,"ended":true}'
     collected = msgspec.structs.replace(plain, bad_lines=(BadLine("[", "line 2: no"),))
-    assert [decode_entry(encode_entry(each)) for each in (plain, collected)] == [plain, collected]
+    assert [decode_entry(encode_entry(each), no_value) for each in (plain, collected)] == [plain, collected]
 
 
 def test_an_unknown_kind_is_a_newer_version_s() -> None:
     """Nothing is guessed of what this version cannot know."""
     with pytest.raises(UnreadableRecord, match="unknown kind 'item_teleported': a newer Stretto"):
-        decode_entry(Columns("item_teleported", 1.0))
+        decode_entry(Columns("item_teleported", 1.0), no_value)
 
 
 @pytest.mark.parametrize(
@@ -176,7 +181,7 @@ def test_an_unknown_kind_is_a_newer_version_s() -> None:
 def test_a_damaged_body_is_reported(kind: str, body: bytes | None) -> None:
     """Damage has an error that says so, and no traceback."""
     with pytest.raises(UnreadableRecord, match="damaged"):
-        decode_entry(Columns(kind, 1.0, "probe", 1, 0, 1, "failed", body=body))
+        decode_entry(Columns(kind, 1.0, "probe", 1, 0, 1, "failed", body=body), no_value)
 
 
 @pytest.mark.parametrize(
@@ -185,12 +190,25 @@ def test_a_damaged_body_is_reported(kind: str, body: bytes | None) -> None:
 def test_times_of_an_attempt_that_cannot_be_are_reported(began_at: Any, seconds: Any) -> None:
     """A begin out of range, and a duration that is negative or not finite."""
     with pytest.raises(UnreadableRecord, match="a column has an invalid value"):
-        decode_entry(Columns("item_completed", 1.0, "probe", 1, 0, 1, "succeeded", began_at, seconds))
+        decode_entry(Columns("item_completed", 1.0, "probe", 1, 0, 1, "succeeded", began_at, seconds), no_value)
+
+
+def test_an_entry_with_a_shared_result_is_an_item_that_has_completed() -> None:
+    """The value with its digest is its result. Without a digest, or with one that is no text, it is damaged."""
+    columns = Columns("item_completed_shared", 1001.0, "probe", 1, 0, 1, "succeeded", body=b"1f")
+    value = freeze(["large"])
+    entry = decode_entry(columns, {"1f": value}.__getitem__)
+    assert same(entry, completed(result=value))
+    assert isinstance(entry, ItemCompleted)
+    assert entry.result is value
+    for body in (None, b"\xff"):
+        with pytest.raises(UnreadableRecord, match="damaged"):
+            decode_entry(columns._replace(body=body), {}.__getitem__)
 
 
 def test_an_attempt_without_times_is_read() -> None:
     """Its action never began, or an earlier version recorded it."""
-    entry = decode_entry(Columns("item_completed", 1.0, "probe", 1, 0, 1, "succeeded"))
+    entry = decode_entry(Columns("item_completed", 1.0, "probe", 1, 0, 1, "succeeded"), no_value)
     assert isinstance(entry, ItemCompleted)
     assert (entry.began_at, entry.seconds) == (None, None)
 

@@ -28,3 +28,17 @@ def test_two_that_make_a_value_at_once_get_the_same() -> None:
         return object()
 
     assert recent.get("a", slow) is first[0]
+
+
+def test_the_sizes_of_values_are_bounded() -> None:
+    """Values that have not been used for longest make room. The last one stays, however large it is."""
+    recent: Recent[str, str] = Recent(4, len)
+    for value in ("aa", "bb", "c"):
+        assert recent.get(value, lambda value=value: value) == value  # type: ignore[misc]
+    assert len(recent) == 2
+    recent.get("d" * 9, lambda: "d" * 9)
+    assert len(recent) == 1
+    assert recent.get("d" * 9, lambda: "other") == "d" * 9
+    recent.get("e", lambda: "e")
+    recent.get("f", lambda: "f")
+    assert len(recent) == 2
