@@ -196,7 +196,7 @@ def test_room_is_given_back_to_the_disk(tmp_path: Any) -> None:
     with open_store(f"sqlite:///{path}", None) as store:
         run = acceptance()
         ending = Ending("succeeded", None, EMPTY_LIST, 2000.0)
-        entries = (completed(index, "x" * 20_000) for index in range(200))
+        entries = (completed(index, f"{index:05}" * 4_000) for index in range(200))
         store.writer.write([run, happening(run.run_id, *entries, ending=ending)])
         pruning = store.pruning(EVERYTHING)
         deleted, portions = 0, 0
