@@ -26,6 +26,8 @@ class ProgressWriter:
 
     def write(self, transaction: Transaction, happened: Sequence[Happened], numbers: Mapping[str, int]) -> None:
         """Write records with one statement per table; `numbers` are the runs' numbers. Raises Unrecordable."""
+        if not happened:  # as in most transactions of events
+            return
         large = LargeResults(self._keyring)
         for rows in self._portions(happened, numbers, large):
             large.write(transaction)

@@ -53,7 +53,8 @@ TEXTS = st.text() | st.just(LARGE)
 @given(st.recursive(SCALARS | TEXTS, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
 def test_the_size_of_data_is_that_of_its_text(value: Any) -> None:
     """Whether it is frozen or not, and wherever large parts stand."""
-    for each in (value, freeze(value), {"result": freeze(value), "errors": []}):
+    forms: list[Any] = [value, freeze(value), {"result": freeze(value), "errors": []}]
+    for each in forms:
         assert json_size(each) == len(encode_json(each))
 
 
