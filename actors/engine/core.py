@@ -76,7 +76,7 @@ class EngineCore:
         elsewhere = RunsElsewhere(services, parts.link, engine, table, runs, relay, peers)
         parts.stack.add("followers", elsewhere.close)
         self.requests = RunRequests(services, engine, parts.link, table, quarantine, release, relay, elsewhere)
-        self.items = ItemRequests(services, table)
+        self.items = ItemRequests(services, table, relay, elsewhere)
         self.tasks = TaskQueries(services, self.requests)
         self.schedules = schedules = EngineSchedules(services, engine, parts, definitions, runs, relay)
         self.sensors = sensors = EngineSensors(services, parts, definitions, relay)

@@ -1,7 +1,7 @@
 """Requests about runs of other engines of the store: their engines perform them, and answer."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import msgspec
 import pykka
@@ -9,7 +9,7 @@ import pykka
 from stretto.actors.dispatch import Deferred, ask_method_deferred, derived, handles, settle_with, when_settled
 from stretto.actors.engine.giving_up import BeginDrain
 from stretto.actors.engine.recovery import RunRecovery, RunRestarting
-from stretto.actors.history import UnknownItem
+from stretto.actors.history import UnknownItem, UnknownVisit
 from stretto.actors.journal import (
     DONE,
     Audited,
@@ -58,7 +58,7 @@ CHANGES: Final = frozenset(
 """The methods of `Engine` that change something and can be relayed. Their answers are written with the changes."""
 _OF_INQUIRIES: Final = frozenset({"answer_inquiry"})
 """Those that name an inquiry of the run, and not the run."""
-REPORTS: Final = frozenset({"status", "why", "preview_cancel", "item_output"})
+REPORTS: Final = frozenset({"status", "why", "preview_cancel", "item", "item_output"})
 """The methods of `Engine` that report on a run in progress and can be relayed."""
 
 OF_WATCHES: Final = frozenset({"live_state", "error_groups"})
@@ -67,12 +67,24 @@ OF_WATCHES: Final = frozenset({"live_state", "error_groups"})
 Elsewhere: TypeAlias = Callable[[], Deferred]
 """Asks the engine that has a run."""
 
+
+class AskElsewhere(NamedTuple):
+    """In place of what a reader has found: asks the engine that has the run."""
+
+    ask: Elsewhere
+
+
+def or_elsewhere(found: Deferred) -> Deferred:
+    """Return the answer that a reader has found, or the one of the engine that has the run."""
+    return derived(found, lambda value: value.ask() if isinstance(value, AskElsewhere) else value)
+
+
 _ERRORS: Final[Mapping[str, type[StrettoError]]] = {
     kind.code: kind
     for kind in (
         IllegalTransition, InquiryEnded, ItemNotInFlight, LimitExceeded, MayNotAnswer, RunRestarting, ScheduleDisabled,
         ScheduleElsewhere, SensorDisabled, SensorElsewhere, StoreUnavailable, UnknownItem, UnknownRun, UnknownSchedule,
-        UnknownSensor, UnknownTask,
+        UnknownSensor, UnknownTask, UnknownVisit,
     )
 }  # fmt: skip
 _LANE: Final = "answers"

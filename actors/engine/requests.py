@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 import pykka
@@ -11,7 +11,7 @@ import pykka
 from stretto.actors.dispatch import Deferred, derived, forward, handles
 from stretto.actors.engine.elsewhere import RunsElsewhere
 from stretto.actors.engine.quarantine import QuarantinedRuns
-from stretto.actors.engine.relay import Elsewhere, Relay, RunElsewhere
+from stretto.actors.engine.relay import AskElsewhere, Elsewhere, Relay, RunElsewhere, or_elsewhere
 from stretto.actors.engine.release import Release
 from stretto.actors.engine.run_table import MAX_REMEMBERED_RUNS, RunTable, run_ended_error
 from stretto.actors.engine.submission import checked_watcher
@@ -147,7 +147,7 @@ class RunRequests:
             found = self._services.readers.ask_deferred(
                 lambda reader: self._output_from(reader, run_id, task, index, attempt, elsewhere)
             )
-            return _or_elsewhere(found)
+            return or_elsewhere(found)
         if self._table.ended(run_id) is None:
             raise not_remembered_error(run_id)
         outputs = self._table.outputs_of(run_id)
@@ -161,13 +161,10 @@ class RunRequests:
 
     def _output_from(  # noqa: PLR0913, PLR0917 - the attempt, and who has it
         self, reader: Reader, run_id: str, task: str, index: int, attempt: int | None, elsewhere: Elsewhere | None
-    ) -> "dict[str, Any] | _Elsewhere":
+    ) -> dict[str, Any] | AskElsewhere:
         """Return the output of an attempt that has ended, or what asks the engine in which it may be in flight."""
-        row = reader.run(run_id)
-        if row is not None and row.status not in ENDED and elsewhere is not None:
-            engine = reader.engine_of(run_id)
-            if engine is not None and engine.number != self._link.engine:
-                return _Elsewhere(elsewhere)
+        if elsewhere is not None and self._elsewhere.has(run_id, reader):
+            return AskElsewhere(elsewhere)
         return reports.item_output(reader, run_id, task, index, attempt)
 
     def control(
@@ -230,7 +227,7 @@ class RunRequests:
             found = self._services.readers.ask_deferred(
                 lambda reader: self._explained_from(reader, run_id, task, elsewhere, again)
             )
-            return _or_elsewhere(found)
+            return or_elsewhere(found)
         ended = self._table.ended(run_id)
         if ended is None:
             raise not_remembered_error(run_id)
@@ -245,7 +242,7 @@ class RunRequests:
         task: str | None,
         elsewhere: Elsewhere | None,
         again: Callable[[], Any] | None,
-    ) -> "list[dict[str, Any]] | _Elsewhere":
+    ) -> list[dict[str, Any]] | AskElsewhere:
         row = reader.run(run_id)
         if row is None or row.status in ENDED:
             return reports.why(reader, run_id, task)
@@ -280,7 +277,7 @@ class RunRequests:
         if not self._services.journal.durable:
             raise not_remembered_error(run_id)
 
-        def read(reader: Reader) -> "dict[str, Any] | _Elsewhere":
+        def read(reader: Reader) -> dict[str, Any] | AskElsewhere:
             row = reader.run(run_id)
             if verb is None or row is None:
                 status: dict[str, Any] = reports.status_of(reader, run_id, kept=self._kept)
@@ -289,7 +286,7 @@ class RunRequests:
                 raise run_ended_error(verb, {"id": run_id, "status": row.status})
             return self._passed_on(verb, run_id, reader, elsewhere, again)
 
-        return _or_elsewhere(self._services.readers.ask_deferred(read))
+        return or_elsewhere(self._services.readers.ask_deferred(read))
 
     def _passed_on(
         self,
@@ -298,7 +295,7 @@ class RunRequests:
         reader: Reader,
         elsewhere: Elsewhere | None,
         again: Callable[[], Any] | None,
-    ) -> "_Elsewhere":
+    ) -> AskElsewhere:
         """Return what asks the engine that has a run in progress. Raises `IllegalTransition` if that is impossible.
 
         Args:
@@ -311,14 +308,14 @@ class RunRequests:
         engine = reader.engine_of(run_id)
         if engine is not None and engine.number == self._link.engine:
             if again is not None:
-                return _Elsewhere(lambda: self._after_claims(again))
+                return AskElsewhere(lambda: self._after_claims(again))
             why = "the engine could not recover it; its log says why"
             raise IllegalTransition(f"cannot {verb} the run {run_id}: {why}")
         missing = missing_needs(reader, run_id)
         if missing:
             raise no_daemon_error(verb, run_id, missing)
         if elsewhere is not None:
-            return _Elsewhere(elsewhere)
+            return AskElsewhere(elsewhere)
         if engine is None:
             why = "its engine has ended, and no other one has claimed it yet; try again"
         else:
@@ -349,17 +346,6 @@ class RunRequests:
             forward(postponed.ask(), postponed.answer)
         except StrettoError as error:
             postponed.answer.fail(error)
-
-
-class _Elsewhere(NamedTuple):
-    """Asks the engine that has a run."""
-
-    ask: Elsewhere
-
-
-def _or_elsewhere(found: Deferred) -> Deferred:
-    """Return the answer that a reader has found, or the one of the engine that has the run."""
-    return derived(found, lambda value: value.ask() if isinstance(value, _Elsewhere) else value)
 
 
 def _target(run_id: str, arguments: tuple[Any, ...]) -> str:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     )
     from stretto.actors.history.item_maps import ItemMaps
     from stretto.actors.history.item_values import item_values
-    from stretto.actors.history.items import show_item
+    from stretto.actors.history.items import is_settled, show_item
     from stretto.actors.history.kept_reports import KeptReports
     from stretto.actors.history.large import MAX_INLINE_BYTES, RUNS_PATH, is_link, link, unless_large
     from stretto.actors.history.loading import (
@@ -88,7 +88,7 @@ else:
             "inputs": "ItemInput item_input",
             "inquiries": "find_inquiry inquiry_as_json inquiry_ended_error list_inquiries show_inquiry",
             "item_maps": "ItemMaps",
-            "items": "show_item",
+            "items": "is_settled show_item",
             "item_values": "item_values",
             "large": "MAX_INLINE_BYTES RUNS_PATH is_link link unless_large",
             "kept_reports": "KeptReports",
@@ -161,6 +161,7 @@ __all__ = [
     "inquiry_as_json",
     "inquiry_ended_error",
     "is_link",
+    "is_settled",
     "item_input",
     "item_result",
     "item_values",

@@ -71,6 +71,18 @@ def show_item(  # noqa: PLR0913 - the last three are optional
     }  # fmt: skip
 
 
+def is_settled(reader: Reader, run_id: str, task: str, index: int, visit: int | None = None) -> bool:
+    """Return whether the store says all of an item: it has succeeded, or its visit has ended.
+
+    Raises `UnknownTask`, `UnknownVisit`, `StoreUnavailable`.
+    """
+    row, of_visit = reader.last_attempt(run_id, task, index, visit), find_visit(reader, run_id, task, visit)
+    if of_visit is None:
+        return False
+    has_succeeded = row is not None and row.outcome == "succeeded" and row.visit == of_visit.visit
+    return has_succeeded or of_visit.ended_at is not None
+
+
 def _has_ended(reader: Reader, run_id: str, task: str, visit: int | None) -> bool:
     """Return whether a visit has ended, so that the entries say everything of its items."""
     row = find_visit(reader, run_id, task, visit)

@@ -5,10 +5,12 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+from sqlalchemy import Engine as SqlEngine
 from sqlalchemy import text
 
 from stretto.actors.engine.engine import Engine
 from stretto.actors.engine.relay import CHANGES, REPORTS, RefusedByPeer
+from stretto.actors.history import UnknownItem, UnknownVisit
 from stretto.actors.journal import InquiryEnded, Requester
 from stretto.actors.journal.lease import Lease
 from stretto.actors.journal.messages import ClaimLeft
@@ -19,6 +21,7 @@ from stretto.actors.operations.controls import CONTROLS
 from stretto.actors.outcome import UnknownRun
 from stretto.actors.runs import ItemNotInFlight, MayNotAnswer
 from stretto.definitions.conductor import IllegalTransition, UnknownTask
+from tests.support.counted_sql import counting
 from tests.support.databases import administration
 from tests.support.engines import Bench, outcome_of
 from tests.support.inquiries import ASK, Asked
@@ -214,6 +217,50 @@ def test_the_output_of_an_item_in_flight_is_asked_of_its_engine(pair: tuple[Benc
     ask(second, "cancel", run.id)
     outcome_of(run)
     assert ask(second, "item_output", run.id, "a", 0)["outcome"] == "cancelled"
+
+
+def test_an_item_in_flight_is_asked_of_its_engine(pair: tuple[Bench, Bench]) -> None:
+    """With its state, as the engine of its run says it. So is one that waits, and the error for one that is none."""
+    first, second = pair
+    run = first.submit(FAN_OUT)
+    for index, state in ((0, "running"), (1, "waiting")):
+        item = ask(second, "item", run.id, "a", index)
+        assert (item["index"], item["state"], item["outcome"]) == (index, state, None)
+        assert item == ask(first, "item", run.id, "a", index)
+    for bench in pair:
+        with pytest.raises(UnknownItem, match="its items are 0 to 2"):
+            ask(bench, "item", run.id, "a", 3)
+        with pytest.raises(UnknownTask, match="'b'"):
+            ask(bench, "item", run.id, "b", 0)
+        with pytest.raises(UnknownVisit, match="no visit 2"):
+            ask(bench, "item", run.id, "a", 0, 2)
+        with pytest.raises(UnknownRun, match="there is no run 'other'"):
+            ask(bench, "item", "other", "a", 0)
+    ask(second, "cancel", run.id)
+    outcome_of(run)
+    assert ask(second, "item", run.id, "a", 0)["state"] == "cancelled"
+
+
+def test_the_store_answers_for_an_item_that_has_succeeded(pair: tuple[Bench, Bench]) -> None:
+    """Its result may be large, so it does not travel through the store. A later visit is asked for again."""
+    first, second = pair
+    text = """
+cancellation_policy: cancel_running
+tasks:
+  - {name: a, action: core.echo, input: {message: ready}, next: [{do: [b]}]}
+  - {name: b, action: core.sleep, input: {seconds: 1000}}
+"""
+    run = first.submit(text)
+    while ask(second, "status", run.id)["tasks"].get("b") is None:
+        pass
+    with counting(SqlEngine) as counted:
+        assert ask(second, "item", run.id, "a", 0)["result"] == "ready"
+    assert not any("INSERT INTO requests" in each for each in counted.statements)
+    with counting(SqlEngine) as counted:
+        assert ask(second, "item", run.id, "b", 0)["state"] == "running"
+    assert any("INSERT INTO requests" in each for each in counted.statements)
+    ask(first, "cancel", run.id)
+    outcome_of(run)
 
 
 def test_a_claim_of_a_portion_wakes_the_other_engines(
