@@ -11,6 +11,7 @@ from tests.support.chromium import close_chromium
 from tests.support.cut_links import link
 from tests.support.daemons import gate
 from tests.support.databases import (
+    databases,
     durable_url,
     empty_postgres_url,
     postgres_server,
@@ -31,6 +32,7 @@ from tests.support.waiting import new_inbox
 
 __all__ = [
     "bench",
+    "databases",
     "durable_url",
     "empty_postgres_url",
     "gate",

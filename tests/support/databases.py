@@ -6,7 +6,7 @@ Nothing of them is imported before a test needs one: most tests do not.
 import itertools
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -48,17 +48,22 @@ def postgres_template(postgres_server: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def postgres_url(postgres_server: str, postgres_template: str) -> Iterator[str]:
-    """Return the URL of a PostgreSQL database of the test's own: an empty store."""
-    with database(postgres_server, postgres_template) as url:
-        yield url
+def databases() -> Iterator[ExitStack]:
+    """Return what drops the databases of a test. Whatever stops its engines needs this, to do so before."""
+    with ExitStack() as stack:
+        yield stack
 
 
 @pytest.fixture
-def empty_postgres_url(postgres_server: str) -> Iterator[str]:
+def postgres_url(postgres_server: str, postgres_template: str, databases: ExitStack) -> str:
+    """Return the URL of a PostgreSQL database of the test's own: an empty store."""
+    return databases.enter_context(database(postgres_server, postgres_template))
+
+
+@pytest.fixture
+def empty_postgres_url(postgres_server: str, databases: ExitStack) -> str:
     """Return the URL of a PostgreSQL database of the test's own, without any table."""
-    with database(postgres_server, "template0") as url:
-        yield url
+    return databases.enter_context(database(postgres_server, "template0"))
 
 
 @pytest.fixture

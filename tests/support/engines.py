@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ def outcome_of(handle: RunHandle) -> Outcome:
 
 
 @pytest.fixture
-def start_bench(tmp_path: Path) -> Iterator[Callable[..., Bench]]:
+def start_bench(tmp_path: Path, databases: ExitStack) -> Iterator[Callable[..., Bench]]:
     """Start engines with settings of one's own; all are stopped, and must leave no thread and no actor."""
     threads, actors = set(threading.enumerate()), set(pykka.ActorRegistry.get_all())
     benches: list[Bench] = []
