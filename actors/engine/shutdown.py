@@ -20,7 +20,11 @@ from stretto.metrics import get_logger
 
 LONGEST_GRACE_SECONDS = 10.0 * 365 * 86_400
 ABANDON_AGAIN_SECONDS = 0.1
-"""How long runs may take to be parked while the store cannot be written, before the engine checks again."""
+"""How long abandoned runs may take to be parked or to end, before the engine checks again."""
+LEAVE_SECONDS = 30.0
+"""How long they may take altogether. The engine then leaves them as they are in the store, and stops without them."""
+RUNS_NAMED = 10
+"""The runs left that the log names."""
 
 _log = get_logger("stretto.engine")
 
@@ -55,6 +59,8 @@ class Shutdown:
         self._admission = admission
         self._stack = stack
         self._stopped: Deferred | None = None
+        self._leaves_at: float | None = None
+        """When runs are left that are not parked, on the monotonic clock. None before the grace is over."""
         self._unwinding = False
 
     def stop(self, grace: float | None) -> Deferred:
@@ -83,16 +89,24 @@ class Shutdown:
 
     @handles(GraceElapsed)
     def _abandon_runs(self, message: GraceElapsed) -> None:
-        cannot_write = self._services.journal.unavailable is not None
+        """Abandon all runs, again and again until none is left: an item may start one, and the store may fail."""
+        cannot_write, now = self._services.journal.unavailable is not None, self._services.timers.monotonic()
+        if self._leaves_at is None:
+            self._leaves_at = now + LEAVE_SECONDS
+        is_late = now >= self._leaves_at
+        if is_late and len(self._table):
+            _log.error(
+                "runs_left", runs=len(self._table), first=self._table.ids()[:RUNS_NAMED],
+                reason=f"they were neither parked nor at their end {LEAVE_SECONDS:g} s after the grace (LEAVE_SECONDS)",
+            )  # fmt: skip
         for run_id, run in self._table:
             run.tell(AbandonRun())
-            if cannot_write and (run.supervisor is None or run.supervisor.is_set()):
-                # Its end waits for a store that does not come back in time: the run is parked just before its end.
+            # The end of a run may wait for a store that does not come back in time: it is parked just before its end.
+            waits = cannot_write and run.supervisor is not None and run.supervisor.is_set()
+            if is_late or waits or run.supervisor is None:
                 self._runs.run_parked(RunParked(run_id))
-        if cannot_write and len(self._table):
-            # The other supervisors may still end or park their runs.
-            again = self._services.timers.monotonic() + ABANDON_AGAIN_SECONDS
-            self._services.timers.remind(again, self._engine, message)
+        if len(self._table):
+            self._services.timers.remind(now + ABANDON_AGAIN_SECONDS, self._engine, message)
 
     @handles(StoreGone)
     def _store_gone(self, message: StoreGone) -> None:

@@ -1,0 +1,133 @@
+"""An engine whose grace is over stops, whatever its runs and its store do at that moment."""
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import structlog
+
+from stretto.actors.engine import shutdown
+from stretto.actors.journal import Happened, StoreUnavailable
+from stretto.actors.journal.sql.writer import SqlWriter
+from stretto.actors.outcome import RunWasParked
+from stretto.actors.runs import GraceElapsed
+from stretto.actors.runs.item import ItemActor
+from stretto.metrics import configure_logging
+from tests.support.engines import Bench, outcome_of
+from tests.support.waiting import PATIENCE, Lines
+
+if TYPE_CHECKING:
+    import pykka
+
+    from stretto.actors import RunHandle
+
+SHORT = "tasks: [{name: a, action: core.noop}]\n"
+PARENT = """
+tasks:
+  - {name: first, action: core.sleep, input: {seconds: 1000}, next: [{do: below}]}
+  - {name: below, action: test.child}
+"""
+CHILD = """
+ref: test.child
+version: "1.0.0"
+tasks: [{name: a, action: core.sleep, input: {seconds: 1000}}]
+"""
+
+
+class HeldEnd:
+    """Holds the commit of a run's end, which then takes effect or fails."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.begun, self.may_go = threading.Event(), threading.Event()
+        self.fails = False
+        write = SqlWriter.write
+
+        def held(writer: SqlWriter, writes: Any, more: Any = ()) -> Any:
+            if any(isinstance(each, Happened) and each.ending is not None for each in writes):
+                self.begun.set()
+                assert self.may_go.wait(PATIENCE)
+                if self.fails:
+                    raise StoreUnavailable("the disk is full")
+            return write(writer, writes, more)
+
+        monkeypatch.setattr(SqlWriter, "write", held)
+
+
+@pytest.fixture
+def held_end(monkeypatch: pytest.MonkeyPatch) -> Iterator[HeldEnd]:
+    held = HeldEnd(monkeypatch)
+    yield held
+    held.may_go.set()
+
+
+@pytest.fixture
+def log() -> Iterator[Lines]:
+    lines = Lines()
+    configure_logging("INFO", style="json", stream=lines)
+    yield lines
+    structlog.reset_defaults()
+
+
+def abandoned_at_its_end(bench: Bench, held_end: HeldEnd) -> "tuple[RunHandle, pykka.Future[Any]]":
+    """Return a run whose end is being written, and the answer to a stop whose grace is over."""
+    run = bench.submit(SHORT)
+    assert held_end.begun.wait(PATIENCE)
+    stopped = bench.proxy.stop()
+    bench.proxy.actor_ref.tell(GraceElapsed())
+    bench.proxy.runs_in_progress().get(timeout=PATIENCE)  # it has abandoned the run
+    return run, stopped
+
+
+def test_a_store_that_fails_after_the_grace_holds_up_no_end(
+    start_bench: Callable[..., Bench], sqlite_url: str, held_end: HeldEnd
+) -> None:
+    """The end of a run was being written as all runs were abandoned, and is not written in time."""
+    bench = start_bench(store=sqlite_url)
+    run, stopped = abandoned_at_its_end(bench, held_end)
+    held_end.fails = True
+    held_end.may_go.set()
+    stopped.get(timeout=PATIENCE)
+    with pytest.raises(RunWasParked):
+        outcome_of(run)
+
+
+def test_a_run_that_is_not_parked_in_time_is_left_as_it_is_in_the_store(
+    start_bench: Callable[..., Bench], sqlite_url: str, held_end: HeldEnd, log: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The commit of its end neither takes effect nor fails for long."""
+    monkeypatch.setattr(shutdown, "LEAVE_SECONDS", 0.0)
+    bench = start_bench(store=sqlite_url)
+    run, stopped = abandoned_at_its_end(bench, held_end)
+    line = log.wait_for("runs_left")
+    assert (line["runs"], line["first"]) == (1, [run.id])
+    with pytest.raises(RunWasParked):
+        outcome_of(run)
+    held_end.may_go.set()
+    stopped.get(timeout=PATIENCE)
+    assert start_bench(store=sqlite_url).proxy.run(run.id).get(timeout=PATIENCE)["status"] == "succeeded"
+
+
+def test_a_sub_workflow_that_begins_after_the_grace_is_parked_as_well(
+    start_bench: Callable[..., Bench], sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An item has asked for it before its run was abandoned."""
+    start = ItemActor._start_child
+
+    def late(self: ItemActor, *given: Any) -> None:
+        self._services.engine.tell(GraceElapsed())
+        start(self, *given)
+
+    monkeypatch.setattr(ItemActor, "_start_child", late)
+    folder = tmp_path / "workflows"
+    folder.mkdir()
+    (folder / "child.yaml").write_text(CHILD)
+    (folder / "parent.yaml").write_text(f'ref: test.parent\nversion: "1.0.0"\n{PARENT}')
+    bench = start_bench(store=sqlite_url, definitions=str(folder))
+    run = bench.proxy.submit("test.parent").get(timeout=PATIENCE)
+    stopped = bench.proxy.stop()
+    bench.proxy.skip_item(run.id, "first", 0)  # the run may be parked before this is answered
+    stopped.get(timeout=PATIENCE)
+    with pytest.raises(RunWasParked):
+        outcome_of(run)
