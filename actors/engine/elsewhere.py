@@ -273,17 +273,17 @@ class RunsElsewhere:
             elif self._table.get(run_id) is not None:
                 self._hand_over(run_id, followed)
             elif message.renewed:
-                self._repair(run_id, followed, row)
+                self._repair(run_id, followed, row, was_asked=run_id in message.asked)
 
-    def _repair(self, run_id: str, followed: Followed, row: WatchedRun) -> None:
-        """Ask again for the state of a run that has changed without news."""
+    def _repair(self, run_id: str, followed: Followed, row: WatchedRun, *, was_asked: bool) -> None:
+        """Ask again for the state of a run that has changed without news, unless this look has asked for it."""
         seen, state = (row.last_entry, row.status), followed.state
         is_known = state is not None and (state.number, state.status) == seen
         if followed.kind == "changes" and not is_known and not followed.has_news and followed.seen not in {None, seen}:
             followed.forget_state()
             followed.is_lacking = True
             self._notify(run_id, followed)
-        if followed.is_lacking:
+        if followed.is_lacking and not was_asked:
             self._watch(run_id, "whole")
         followed.seen, followed.has_news = seen, False
 

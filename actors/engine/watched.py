@@ -62,6 +62,8 @@ class _Watched:
         self.news = 0
         self.number: int | None = None
         """The entry of the last report, or None if the next one is to be complete."""
+        self.reported: int | None = None
+        """The entry of the last report. The last changes of the run continue it."""
         self.last: RunChanges | None = None
         self.question: Deferred | None = None
         """The question to the supervisor that has no answer yet. The engine fails it if the run is parked."""
@@ -200,6 +202,7 @@ class WatchedRuns:
         changes = message.changes
         if changes is None:  # RunChanged comes from its next supervisor, if there is one
             return
+        watched.reported = changes.number
         if watched.number is None and changes.since is not None:  # a whole state was asked for meanwhile
             watched.stale = True
         else:
@@ -230,8 +233,9 @@ class WatchedRuns:
 
     @handles(LastChanges)
     def _take_last(self, message: LastChanges) -> None:
+        # A question may be open: one that comes behind the run's end has no answer but that.
         watched = self._watched.get(message.changes.run_id)
-        if watched is not None and watched.question is None:
+        if watched is not None and message.changes.since == watched.reported:
             watched.last = message.changes
 
     def tell(self, message: RunEnded | RunParked) -> None:

@@ -64,10 +64,12 @@ class RunsLooked(msgspec.Struct, frozen=True):
     Attributes:
         runs: Their rows. None stands for a run that does not exist.
         renewed: Whether these are all runs, at a renewal. If not, they are new.
+        asked: The runs whose whole state was asked for at this look.
     """
 
     runs: Mapping[str, WatchedRun | None]
     renewed: bool
+    asked: frozenset[str] = frozenset()
 
 
 class RunWatches(Protocol):

@@ -142,7 +142,8 @@ class Watches:
             for words in _joined(tokens, PAYLOAD_BYTES - len(head))
         ]
         looked = {run_id: rows.get(run_id) for run_id, kind in asked.items() if kind != "nothing"}
-        return RunsLooked(looked, due is not None) if looked else None, notifications
+        whole = frozenset(run_id for run_id, kind in asked.items() if kind == "whole")
+        return RunsLooked(looked, due is not None, whole) if looked else None, notifications
 
     def are_notified(self, channel: str, payload: str) -> bool:
         """Return whether a notification is of watches. Any other one lets the engine look for requests."""

@@ -13,8 +13,10 @@ from sqlalchemy import text
 from stretto.actors.engine import watched
 from stretto.actors.engine.run_states import decode_news
 from stretto.actors.engine.watched import NEWS_SECONDS
-from stretto.actors.journal import PeerWatches, RunsLooked
+from stretto.actors.journal import Happened, PeerNews, PeerWatches, RunsLooked
 from stretto.actors.journal.sql.watches import Watches
+from stretto.actors.journal.sql.writer import SqlWriter
+from stretto.actors.runs import ReportChanges, RunChanged
 from tests.support.counted_sql import counting
 from tests.support.databases import administration
 from tests.support.engines import Bench, outcome_of
@@ -117,6 +119,44 @@ def test_a_follower_at_another_engine_comes_to_the_same_state(
     assert there.ended.tasks == here.ended.tasks
 
 
+def test_a_question_behind_the_end_of_a_run_does_not_hide_its_last_changes(
+    shared: Callable[..., Bench], new_inbox: Callable[[], Any], actions: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The supervisor has ended, and its end is not durable yet: nobody answers what the engine asks now."""
+    write = SqlWriter.write
+    ended, asked, may_end = threading.Event(), threading.Event(), threading.Event()
+
+    def held(self: SqlWriter, writes: Any, more: Any = ()) -> Any:
+        if any(isinstance(each, Happened) and each.ending is not None for each in writes):
+            ended.set()
+            assert may_end.wait(PATIENCE)
+        return write(self, writes, more)
+
+    def note(*arguments: Any) -> Any:
+        if ended.is_set():
+            asked.set()
+        return ReportChanges(*arguments)
+
+    news = Taken(monkeypatch, PeerNews)
+    first, second = shared(600, actions=actions), shared(600, actions=actions)
+    run = first.submit(FAN_OUT, {"count": 20})
+    here, there = Follower(first, run.id, new_inbox()), Follower(second, run.id, new_inbox())
+    news.wait()  # from now on they are changes
+    monkeypatch.setattr(SqlWriter, "write", held)
+    monkeypatch.setattr(watched, "ReportChanges", note)
+    try:
+        get(first.proxy.skip_item(run.id, "first", 0))
+        assert ended.wait(PATIENCE)
+        first.proxy.actor_ref.tell(RunChanged(run.id))
+        assert asked.wait(PATIENCE)
+        get(first.proxy.runs_in_progress())  # the question is sent
+    finally:
+        may_end.set()
+    states = here.to_the_end(), there.to_the_end()
+    assert Counter(states[1].items["work"].states or b"") == {3: 17, 4: 3}
+    assert states[0].items["work"].states == states[1].items["work"].states
+
+
 def test_many_followers_are_one_watch_and_no_read(
     shared: Callable[..., Bench],
     new_inbox: Callable[[], Any],
@@ -144,8 +184,42 @@ def test_many_followers_are_one_watch_and_no_read(
     for each in followers:
         each.to_the_end()
     assert outcome_of(handle).status == "cancelled"
-    # The first look of an engine is a renewal: it asks once more for what has not come yet.
-    assert [each.runs for each in watches_taken.left()] in ([], [{run.id: "whole"}])
+    assert watches_taken.left() == []
+
+
+def test_the_first_look_of_an_engine_asks_once(
+    shared: Callable[..., Bench],
+    new_inbox: Callable[[], Any],
+    monkeypatch: pytest.MonkeyPatch,
+    watches_taken: Taken,
+    looks_taken: Taken,
+) -> None:
+    """It is a renewal, too. The whole state of a large run costs its engine much."""
+    may_look, begin, watch = threading.Event(), Watches.begin_again, Watches.watch
+    watched_as: list[str] = []
+
+    def held(self: Watches) -> None:
+        assert may_look.wait(PATIENCE)
+        begin(self)
+
+    def note(self: Watches, run_id: str, kind: Any) -> None:
+        watched_as.append(kind)
+        watch(self, run_id, kind)
+
+    monkeypatch.setattr(Watches, "begin_again", held)
+    monkeypatch.setattr(Watches, "watch", note)
+    try:
+        first, second = shared(600), shared(600)
+        run = first.submit(HELD)
+        get(second.proxy.host.follow(run.id, new_inbox()))
+    finally:
+        may_look.set()
+    message = looks_taken.wait(lambda message: run.id in message.runs)
+    assert (message.renewed, message.asked) == (True, {run.id})
+    watches_taken.wait(lambda message: message.runs.get(run.id) == "whole")
+    get(second.proxy.runs_in_progress())  # it has handled the look
+    assert watched_as == ["whole"]
+    get(first.proxy.cancel(run.id))
 
 
 def test_news_come_at_most_four_times_a_second(
