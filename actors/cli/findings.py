@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
+from unicodedata import east_asian_width
 
 import click
 
@@ -18,7 +19,7 @@ _MOST_SHOWN = 200
 """Characters of a source line that are shown."""
 _LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 """The ends of lines in YAML."""
-_SPOT = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|[\w.-]+|.")
+_SPOT = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|<%.*?%>|[\w.-]+|.")
 """The text that is marked: an expression, a word, or one character."""
 
 
@@ -80,21 +81,27 @@ def _frame(finding: "Finding", lines: list[str]) -> Iterator[str]:
     bar = click.style("|", fg="blue")
     yield f"{margin}{click.style('-->', fg='blue')} {printable(str(place))}"
     if place.line <= len(lines) and lines[place.line - 1].strip():
-        source, indent, width = _shown(lines[place.line - 1], place.column - 1)
+        source, begin, end = _shown(lines[place.line - 1], place.column - 1)
         yield f"{margin} {bar}"
         yield f"{click.style(str(place.line), fg='blue')} {bar} {source}"
-        yield f"{margin} {bar} {' ' * indent}{click.style('^' * width, fg=paint, bold=True)}"
+        mark = "^" * max(1, _columns(source[begin:end]))
+        yield f"{margin} {bar} {' ' * _columns(source[:begin])}{click.style(mark, fg=paint, bold=True)}"
     for word, text in (("found", finding.found), ("expected", finding.expected), ("help", finding.hint)):
         if text:
             yield f"{margin} {click.style('=', fg='blue')} {word}: {printable(text)}"
 
 
 def _shown(line: str, column: int) -> tuple[str, int, int]:
-    """Return the visible part of a line, the column of the mark in it, and the width of the mark."""
+    """Return the visible part of a line, and the beginning and the end of the mark in it."""
     width = len(_SPOT.match(line, column)[0]) if column < len(line) else 1  # type: ignore[index]
     begin = max(0, column - _MOST_SHOWN // 2)
     shown = printable(line[begin : begin + _MOST_SHOWN])
-    return shown, column - begin, max(1, min(width, len(shown) - (column - begin)))
+    return shown, column - begin, column - begin + width
+
+
+def _columns(text: str) -> int:
+    """Return the columns of a text on a terminal, where East Asian characters take two each."""
+    return len(text) if text.isascii() else sum(2 if east_asian_width(each) in {"W", "F"} else 1 for each in text)
 
 
 def _counted(number: int, what: str) -> str:

@@ -125,4 +125,6 @@ def _data_node(value: object, place: Place) -> Node:
     if value is None or isinstance(value, bool | int | float):
         return ScalarNode(place, value, str(value))
     text = str(value)
-    return ScalarNode(place, text, text, text)
+    # The place is that of the first expression, so the source begins there.
+    opening = OPENING.search(text)
+    return ScalarNode(place, text, text, text if opening is None else text[opening.start() :])

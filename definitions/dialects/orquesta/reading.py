@@ -113,11 +113,13 @@ def _whole_number(node: Node) -> bool:
     return isinstance(node, ScalarNode) and type(node.value) is int and node.value >= 0
 
 
-def _number_or_text(reader: Reader, what: str, node: Node) -> bool:
-    if _text(node) or _whole_number(node):
-        return True
-    reader.wrong_type(what, node, "an integer of at least 0, or an expression that gives one")
-    return False
+def _number_or_text(reader: Reader, what: str, node: Node) -> None:
+    text, expected = _text(node), "an integer of at least 0, or an expression that gives one"
+    if not text and not _whole_number(node):
+        reader.wrong_type(what, node, expected)
+    elif text and not OPENING.search(text):  # Orquesta accepts it, and fails when it reads it
+        message = f"{what} has the wrong type, so the task fails"
+        reader.warn("wrong_type", message, node.place, found=kind_of(node), expected=expected)
 
 
 def _check_version(reader: Reader, node: Node) -> None:
@@ -299,7 +301,7 @@ def _with(reader: Reader, fields: Fields) -> ItemsForm | None:
 def _check_items(reader: Reader, fields: Fields, node: Node) -> None:
     expected = "an expression that gives a list, or name[, name ...] in <expression>"
     if not ITEMS.match(_text(node)):
-        reader.wrong_type(f"the items of {fields.what}", node, expected)
+        reader.wrong_type(f"'items' of {fields.what}", node, expected)
 
 
 def _retry(reader: Reader, fields: Fields) -> RetryForm | None:

@@ -6,10 +6,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
+from rich.cells import cell_len
 
 from stretto.actors.cli import main
+from stretto.actors.cli.findings import framed
+from stretto.definitions.errors import Finding, Place
 
 GOOD = """\
 version: "1"
@@ -65,6 +69,16 @@ def test_a_finding_is_shown_with_its_line_and_spot(tmp_path: Path) -> None:
         "\n"
         "1 error, 0 warnings in 1 file\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("before", "marked"), [("say: ", "{{ n }}"), ("say: ", "<% ctx(n) %>"), ("東京: ", "{{ n }}"), ("say: ", "東京")]
+)
+def test_the_mark_is_below_all_that_is_wrong(tmp_path: Path, before: str, marked: str) -> None:
+    """An expression in either language; East Asian characters take two columns of a terminal."""
+    path = written(tmp_path / "w.yaml", f"{before}{marked}!\n")
+    mark = click.unstyle(framed(Finding("bad", "is bad", Place(path, 1, len(before) + 1)))).splitlines()[-1]
+    assert mark == f"  | {' ' * cell_len(before)}{'^' * cell_len(marked)}"
 
 
 def test_a_good_file_says_so(tmp_path: Path) -> None:
