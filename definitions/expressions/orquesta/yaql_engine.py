@@ -14,7 +14,7 @@ from typing import Any
 import yaql
 from yaql.language import contexts, conventions, exceptions, expressions, factory, runner, specs, utils
 
-from stretto.definitions.errors import LimitExceeded, nearest
+from stretto.definitions.errors import MAX_NAMES_COMPARED, LimitExceeded, names_there, nearest
 from stretto.definitions.expressions.arguments import type_name
 from stretto.definitions.expressions.base.bounds import MAX_SOURCE_LENGTH
 from stretto.definitions.expressions.base.values import SETTLED_UNITS
@@ -27,7 +27,7 @@ from stretto.definitions.expressions.orquesta.yaql_library import REPLACED, REPL
 from stretto.definitions.expressions.orquesta.yaql_metering import Meter
 from stretto.definitions.expressions.orquesta.yaql_nodes import with_direct_nodes
 from stretto.definitions.expressions.orquesta.yaql_paths import path_of
-from stretto.definitions.expressions.orquesta.yaql_views import ListView, ObjectView, VariablesView, view
+from stretto.definitions.expressions.orquesta.yaql_views import ListView, MissingKey, ObjectView, VariablesView, view
 from stretto.definitions.expressions.syntax import Malformed
 
 MAX_NAMES_FOUND = 2_000
@@ -315,9 +315,19 @@ class YaqlExpression:
         except exceptions.CollectionTooLargeException as error:
             raise LimitExceeded(str(error)) from None
         except KeyError as error:
-            raise ValueError(f"there is no key {error.args[0]!r}" if error.args else "there is no such key") from None
+            raise ValueError(_without_key(error)) from None
         except (StopIteration, exceptions.WrappedException):
             raise ValueError("the list has no more members") from None
+
+
+def _without_key(error: KeyError) -> str:
+    if not error.args:
+        return "there is no such key"
+    key = error.args[0]
+    known = error.names if isinstance(error, MissingKey) else ()
+    names = list(itertools.islice((each for each in known if isinstance(each, str)), MAX_NAMES_COMPARED + 1))
+    hint = nearest(key, names) or names_there(names) if isinstance(key, str) else ""
+    return f"there is no key {key!r}" + (f"; {hint}" if hint else "")
 
 
 def _parsed(source: str) -> Any:

@@ -4,13 +4,21 @@ YAQL's own conversion copies all data before every evaluation. These views take 
 when it is read. They compare, hash and print like the tuples and mappings that they represent.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
 
 from stretto.definitions.data import FrozenDict, FrozenList, object_of
 from stretto.definitions.expressions.base.namespaces import ABSENT, Readable
 from stretto.definitions.expressions.orquesta.evaluation import visible
+
+
+class MissingKey(KeyError):
+    """An object, or the variables, have no such key. `names` are those that there are."""
+
+    def __init__(self, key: object, names: Iterable[Any]) -> None:
+        super().__init__(key)
+        self.names = names
 
 
 class ListView(Sequence[Any]):
@@ -64,7 +72,10 @@ class ObjectView(Mapping[Any, Any]):
         return len(self.frozen)
 
     def __getitem__(self, key: Any) -> Any:
-        return view(self.frozen[key])
+        try:
+            return view(self.frozen[key])
+        except KeyError:
+            raise MissingKey(key, self.frozen) from None
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self.frozen)
@@ -99,7 +110,7 @@ class VariablesView(Mapping[Any, Any]):
     def __getitem__(self, key: Any) -> Any:
         value = self._variables.read(key) if isinstance(key, str) and not key.startswith("__") else ABSENT
         if value is ABSENT:
-            raise KeyError(key)
+            raise MissingKey(key, self)
         return view(value)
 
     def __iter__(self) -> Iterator[Any]:

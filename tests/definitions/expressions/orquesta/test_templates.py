@@ -187,7 +187,12 @@ def test_unknown_names_are_reported_on_evaluation(text: str) -> None:
         ("{{ ctx('naem') }}", "did you mean 'name'?"),
         ("{{ ctx().naem }}", "did you mean 'name'?"),
         ("{{ ctx(name) }}", "'name' is not known here"),
-        ("<% ctx().naem %>", "there is no key 'naem'"),
+        ("<% ctx().naem %>", "there is no key 'naem'; did you mean 'name'?"),
+        ("<% ctx().zzz %>", "there is no key 'zzz'; there are: "),
+        ("<% ctx(result).stdot %>", "there is no key 'stdot'; did you mean 'stdout'?"),
+        ("<% ctx(result)['stdot'] %>", "there is no key 'stdot'; did you mean 'stdout'?"),
+        ("<% list(ctx(result)).select($.stdot) %>", "there is no key 'stdot'; did you mean 'stdout'?"),
+        ("<% ctx(result).get(stdot).x %>", "there is no field 'x'"),
         ("<% ctx(name).x %>", "there is no field 'x', because the value is not an object"),
         ("<% ctx(name) + 1 %>", "the operator + does not take values of these types"),
         ("<% ctx(name).foo() %>", "there is no method foo()"),
@@ -200,7 +205,7 @@ def test_unknown_names_are_reported_on_evaluation(text: str) -> None:
 )
 def test_errors_tell_what_is_wrong_and_where(text: str, said: str) -> None:
     """The file, the place, the expression, and what would be right."""
-    error = error_of(f"ab {text}", {"name": "n", "l": [1]})
+    error = error_of(f"ab {text}", {"name": "n", "l": [1], "result": {"stdout": "x"}})
     assert said in error
     assert error.startswith("test.yaml:1:4: ")
 
