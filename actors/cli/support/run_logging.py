@@ -24,8 +24,8 @@ def log_run(level: str | None, stream: TextIO | None = None, workflow: str | Non
     """Send the logs of this process to a stream.
 
     Args:
-        level: The lowest level to show. None shows warnings, those of definitions as `stretto validate` does, and what
-            core.log writes from INFO on as plain lines.
+        level: The lowest level to show. None shows warnings, those of definitions as `stretto validate` does, and as
+            plain lines what core.log writes from INFO on, and which tasks wait for answers.
         stream: The stream, by default standard error.
         workflow: The workflow that is run, a ref or a file. The findings of a pack's other files are one line.
 
@@ -37,6 +37,7 @@ def log_run(level: str | None, stream: TextIO | None = None, workflow: str | Non
         return
     loggers = {
         "stretto.core.log": LoggerStyle("INFO", core_log_line),
+        "stretto.inquiries": LoggerStyle("INFO", InquiriesShown().line),
         "stretto.catalogue": LoggerStyle(DEFAULT_LEVEL, FindingsShown(workflow, in_colour=_colour(stream)).line),
     }
     configure_logging(DEFAULT_LEVEL, stream, loggers=loggers)
@@ -53,6 +54,25 @@ def core_log_line(event: Mapping[str, Any]) -> str:
     message = event["message"]
     text = message if isinstance(message, str) else msgspec.json.encode(message).decode()
     return "\n  ".join(map(printable, f"{event.get('task')}{item}: {level}{text}".splitlines()))
+
+
+class InquiriesShown:
+    """Shows once for each task that it waits for answers: this process accepts none, and the run would seem to hang."""
+
+    def __init__(self) -> None:
+        self._tasks: set[tuple[str, str]] = set()
+
+    def line(self, event: Mapping[str, Any]) -> str:
+        """Return the line of a task that asks.
+
+        Raises:
+            DropEvent: The task's line is shown already, or the event is another one.
+        """
+        task = str(event.get("run_id")), str(event.get("task"))
+        if event["event"] != "inquiry_asked" or task in self._tasks:
+            raise DropEvent
+        self._tasks.add(task)
+        return printable(f"{event['task']}: waits for an answer, which only a daemon accepts: run it with --daemon URL")
 
 
 class FindingsShown:

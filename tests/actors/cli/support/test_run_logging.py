@@ -49,6 +49,15 @@ def test_what_core_log_writes_and_warnings_are_seen_on_standard_error() -> None:
     assert json.loads(done.stdout)["status"] == "succeeded"
 
 
+def test_a_task_that_waits_for_answers_says_once_who_accepts_them(folder: Path) -> None:
+    """The run would seem to hang, as only a daemon accepts answers."""
+    asks = "{name: ask, action: core.ask, with_items: [1, 2], concurrency: 2, timeout: 0.01}"
+    (folder / "asks.yaml").write_text(f'ref: test.asks\nversion: "1"\ntasks: [{asks}]\n')
+    done = stretto("asks.yaml", "--json")
+    assert done.stderr == "ask: waits for an answer, which only a daemon accepts: run it with --daemon URL\n"
+    assert [each["message"] for each in json.loads(done.stdout)["errors"]] != []
+
+
 @pytest.mark.usefixtures("folder")
 def test_a_given_level_holds_for_all_and_leaves_lines_as_they_are() -> None:
     """At WARNING, core.log's lines below it are left out."""
