@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from jinja2 import TemplateSyntaxError, nodes
 from jinja2.parser import Parser
@@ -69,6 +70,11 @@ class Site:
     filters: frozenset[str] = frozenset()
 
 
+_ENDS_EARLY: Final = re.compile(r"unexpected '?end of template")
+"""The message of Jinja about an expression that is not closed."""
+_UNCLOSED: Final = "close it with }}; within double quotes of YAML, write the quotes of an expression as single ones"
+
+
 class Malformed(Exception):
     """An expression is invalid. `offset` is its position in the text, if known."""
 
@@ -113,7 +119,9 @@ def parse(sandbox: Sandbox, text: str, site: Site) -> Parsed:
             return Parsed(tuple(_parts(sandbox, text, tree, site)))
         checked: nodes.Template = _Checker(sandbox, site).visit(tree)
     except TemplateSyntaxError as error:
-        raise Malformed("expression_syntax", error.message or "cannot be read") from None
+        message = error.message or "cannot be read"
+        hint = _UNCLOSED if _ENDS_EARLY.match(message) and "{%" not in text else ""
+        raise Malformed("expression_syntax", message, hint) from None
     except (RecursionError, MemoryError):
         raise Malformed("expression_too_deep", f"an expression must have at most {MAX_NESTING} levels") from None
     return Parsed((), checked)
