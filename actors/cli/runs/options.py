@@ -83,6 +83,8 @@ def find_run(source: "Source", run: str) -> str:
         if not page.runs:
             raise click.UsageError(f"{LATEST}: there is no run yet")
         return str(page.runs[0]["id"])
+    if run.startswith(LATEST[0]):
+        raise click.UsageError(f"there is no {run[:100]!r} of runs; did you mean {LATEST!r}?")
     return source.ask(FindRun(run), Found).run if is_abbreviated(run) else run
 
 

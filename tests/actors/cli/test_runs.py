@@ -450,6 +450,8 @@ def test_the_newest_run_has_a_name(kept: Kept, tmp_path: Path) -> None:
     assert kept.told("show", "@latest")["id"] == kept.running.id
     empty = f"sqlite:///{tmp_path}/empty.db"
     open_store(empty, None).close()
+    result = CliRunner().invoke(main, ["runs", "show", "@last", "--store", empty])
+    assert (result.exit_code, "there is no '@last' of runs; did you mean '@latest'?" in result.stderr) == (2, True)
     result = CliRunner().invoke(main, ["runs", "show", "@latest", "--store", empty])
     assert (result.exit_code, "there is no run yet" in result.output) == (2, True)
 
