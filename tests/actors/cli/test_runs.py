@@ -330,7 +330,7 @@ def test_a_rerun_of_chosen_items(kept: Kept) -> None:
         (["--items", "probe=9"], "there is no item 9 of the task 'probe'"),
         (["--items", "probe=2-1"], "'2-1' is no index and no range FIRST-LAST"),
         (["--items", "probe"], "--items must be TASK=RANGES, such as check=0-9,42, got 'probe'"),
-        (["--error-group", "none"], "is in the group 'none'; `stretto runs errors` lists the groups"),
+        (["--error-group", f"{group['id']}0"], f"did you mean {group['id']!r}?"),
         (["--items", "probe=0", "--failed"], "--failed and --items exclude each other"),
     ):
         result = kept.runs("rerun", kept.failed.id, *flags)
