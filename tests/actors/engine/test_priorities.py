@@ -110,7 +110,7 @@ def test_a_run_has_the_priority_of_its_definition_unless_it_is_given(start_bench
 
 
 def test_an_unknown_priority_is_refused(bench: Bench) -> None:
-    with pytest.raises(InvalidPriority, match="low, normal, high, urgent, got 'hihg': did you mean 'high'"):
+    with pytest.raises(InvalidPriority, match="low, normal, high, urgent, got 'hihg'; did you mean 'high'"):
         submit(bench, "a", "hihg")
 
 
