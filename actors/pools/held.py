@@ -11,20 +11,20 @@ from stretto.actors.pools.calls import PooledCall
 from stretto.actors.pools.workers import Worker
 
 MAX_HELD_OF_A_RUN: Final = 100
-"""A run with so many of them gets no further permits of the pool: each held call has one."""
+"""A run with so many of one action gets no further permits of the pool for that: each held call has one."""
 
 
 class HeldCalls:
     """The calls that wait for a worker with their action, in their order.
 
     Attributes:
-        full: The runs with `MAX_HELD_OF_A_RUN` calls or more. Any thread may look at it.
+        full: The runs and actions of which `MAX_HELD_OF_A_RUN` calls or more are held. Any thread may look at it.
     """
 
     def __init__(self) -> None:
-        self.full: set[str] = set()
+        self.full: set[tuple[str, str]] = set()
         self._calls: dict[PooledCall, None] = {}
-        self._of_runs = Counter[str]()
+        self._counts = Counter[tuple[str, str]]()
 
     def __len__(self) -> int:
         """Return how many there are."""
@@ -36,23 +36,23 @@ class HeldCalls:
 
     def hold(self, pooled: PooledCall) -> None:
         """Add a call."""
-        run_id = pooled.call.ids.run_id
+        key = pooled.call.ids.run_id, pooled.call.ref
         self._calls[pooled] = None
-        self._of_runs[run_id] += 1
-        if self._of_runs[run_id] >= MAX_HELD_OF_A_RUN:
-            self.full.add(run_id)
+        self._counts[key] += 1
+        if self._counts[key] >= MAX_HELD_OF_A_RUN:
+            self.full.add(key)
 
     def remove(self, pooled: PooledCall) -> bool:
         """Remove a call. Return False if it is not held."""
         if pooled not in self._calls:
             return False
         del self._calls[pooled]
-        run_id = pooled.call.ids.run_id
-        self._of_runs[run_id] -= 1
-        if self._of_runs[run_id] < MAX_HELD_OF_A_RUN:
-            self.full.discard(run_id)
-        if not self._of_runs[run_id]:
-            del self._of_runs[run_id]
+        key = pooled.call.ids.run_id, pooled.call.ref
+        self._counts[key] -= 1
+        if self._counts[key] < MAX_HELD_OF_A_RUN:
+            self.full.discard(key)
+        if not self._counts[key]:
+            del self._counts[key]
         return True
 
     def take(self, worker: Worker) -> list[PooledCall]:
@@ -66,7 +66,7 @@ class HeldCalls:
         """Remove and return all calls."""
         found = list(self._calls)
         self._calls.clear()
-        self._of_runs.clear()
+        self._counts.clear()
         self.full.clear()
         return found
 

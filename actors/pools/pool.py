@@ -81,7 +81,7 @@ class Pool:
         self._new: deque[PooledCall] = deque()
         self._woken = False
         self._scheduler = Scheduler(welcome.engine, welcome, self._send, self.notes, offers)
-        self.held_up = self._scheduler.held.full  # the runs that should start no more calls here
+        self.held_up = self._scheduler.held.full  # the runs, and the actions that they should start no more here
         self._inputs = Inputs()
         self._actions: dict[str, Action] = {}
         self._capacity = 0

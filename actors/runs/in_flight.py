@@ -76,7 +76,7 @@ class ItemsInFlight(ItemsToStart):
         self._fixed_pools = {} if self._pooled_tasks else NO_POOLS
         self._pooled = None
         if services.pools is not None and self._pooled_tasks:
-            self._pooled = PooledItems(self._run_id, services.pool_permits, services.pools)
+            self._pooled = PooledItems(request.workflow, self._run_id, services.pool_permits, services.pools)
         # Most have none with a `concurrency_key` or a `rate`.
         self._keyed = self._rated = None
         self.refused = NONE_REFUSED
@@ -168,12 +168,13 @@ class ItemsInFlight(ItemsToStart):
         for queue, count in rated.due():
             start, preceding_end = queue.waiting[0]
             pool = self._place_of(start)
-            if not self._has_permit(pool, max(count, rated.open)):
+            held = self._held_action(pool, start)
+            if held or not self._has_permit(pool, max(count, rated.open)):
                 queue.is_blocked = True
                 if self._pooled is None:
                     break  # so are all others
                 if pool not in HERE_OR_NONE:
-                    queue.full = pool
+                    queue.full = pool, held
             elif rated.take(queue):
                 if self._pooled is not None and pool not in HERE_OR_NONE:
                     self._pooled.begin(pool, key_of(start))
@@ -348,6 +349,5 @@ class ItemsInFlight(ItemsToStart):
         if update is UNCHANGED:
             return asked
         pool = self._services.permits
-        returned = update.returned > 0 and pool.release(self._run_id, update.returned)
-        requested = update.requested is not None and pool.request(self._run_id, update.requested)
-        return returned or requested or asked
+        asked = (update.returned > 0 and pool.release(self._run_id, update.returned)) or asked
+        return (update.requested is not None and pool.request(self._run_id, update.requested)) or asked

@@ -1,7 +1,8 @@
 """Items in pools: which pool an item's definition names, and the call of its action there."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from typing import Final
+from typing import Final, TypeAlias
 
 from stretto.actors.actions import Action
 from stretto.actors.dispatch import Overran
@@ -17,6 +18,8 @@ from stretto.definitions.errors import ExpressionError
 from stretto.definitions.expressions import Constant, Moment
 from stretto.definitions.model import Task, Workflow, once_per_workflow
 
+PoolAndAction: TypeAlias = tuple[str, str]
+"""A pool, and an action that items wait for because no worker of the pool has it, or ""."""
 NO_POOL: Final = ""
 """The pool of an item whose definition gives none that exists: the item fails when it begins."""
 TIMEOUT_GRACE_SECONDS: Final = 10.0
@@ -35,6 +38,12 @@ def tasks_with_actions(workflow: Workflow) -> frozenset[str]:
     return frozenset(name for name, task in workflow.tasks.items() if task.action is not None)
 
 
+def action_of(workflow: Workflow, start: StartItem) -> str:
+    """Return the ref of an item's action. A rendered one is known only when the item starts."""
+    action = start.prepared.action if start.prepared is not None else workflow.tasks[start.task].action
+    return action or ""
+
+
 def pool_of(services: Services, workflow: Workflow, start: StartItem, run_id: str) -> str:
     """Return the pool in which an item runs: `HERE`, another one, or `NO_POOL`.
 
@@ -44,7 +53,7 @@ def pool_of(services: Services, workflow: Workflow, start: StartItem, run_id: st
     task = workflow.tasks[start.task]
     if services.pools is None or (task.runs_on is None and services.runs_on == HERE):
         return HERE
-    ref = start.prepared.action if start.prepared is not None else task.action or ""
+    ref = action_of(workflow, start)
     action = services.actions.find(ref, workflow.semantics.core_actions)
     if action is not None and not can_leave(action):
         return HERE
@@ -119,22 +128,21 @@ def start_in(  # noqa: PLR0913, PLR0917 - what a call consists of
     )  # fmt: skip
 
 
-def waits_for_pools(services: Services, waiting: Mapping[str, int], run_id: str) -> tuple[PoolWait, ...]:
+def waits_for_pools(services: Services, waiting: Mapping[PoolAndAction, int], run_id: str) -> tuple[PoolWait, ...]:
     """Return what the items of a run wait for in pools.
 
     Args:
         services: The engine's services.
-        waiting: How many items wait for a permit, by pool.
+        waiting: How many items wait for a permit, by pool and by the action that no worker has, or "".
         run_id: The run.
     """
     found: list[PoolWait] = []
     for name, pool in ({} if services.pools is None else services.pools).items():
-        lacking = pool.waiting_of(run_id)
-        count = waiting.get(name, 0) + lacking.pop("", 0)
-        waits = [("", count)] if count else []
+        counts = Counter({ref: count for (of_pool, ref), count in waiting.items() if of_pool == name})
+        counts.update(pool.waiting_of(run_id))
+        # First those that wait for any worker.
         found += [
-            PoolWait(name, each, pool.connected, pool.expected, ref, pool.trouble)
-            for ref, each in (*waits, *lacking.items())
+            PoolWait(name, counts[ref], pool.connected, pool.expected, ref, pool.trouble) for ref in sorted(counts)
         ]
     return tuple(found)
 

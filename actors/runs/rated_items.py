@@ -7,6 +7,7 @@ from typing import TypeAlias
 from stretto.actors.dispatch import Recipient
 from stretto.actors.history import RateWait
 from stretto.actors.runs.keyed_items import Refused, key_or_refusal
+from stretto.actors.runs.pooled_calls import PoolAndAction
 from stretto.actors.runs.rate_limits import RATE_PREFIX, RatePool
 from stretto.actors.runs.services import Services
 from stretto.definitions.conductor import StartItem
@@ -24,7 +25,7 @@ class RateQueue:
         pool: The times of the key.
         waiting: The items that wait.
         is_blocked: Whether something else than the rate keeps the next item from its start.
-        full: The pool of workers without room for the next item, or None.
+        full: The pool of workers without room for the next item, and the action that none of them has, or "". Or None.
     """
 
     __slots__ = ("full", "is_blocked", "key", "pool", "waiting")
@@ -34,7 +35,7 @@ class RateQueue:
         self.pool = pool
         self.waiting: deque[Waiting] = deque()
         self.is_blocked = True
-        self.full: str | None = None
+        self.full: PoolAndAction | None = None
 
 
 class RatedItems:
@@ -163,9 +164,9 @@ class RatedItems:
                 found.append(RateWait(queue.key, len(queue.waiting), use.limit, use.per, until))
         return tuple(found)
 
-    def waiting_for_pools(self) -> Counter[str]:
-        """Return how many items wait for each pool of workers that has no room for them."""
-        waiting = Counter[str]()
+    def waiting_for_pools(self) -> Counter[PoolAndAction]:
+        """Return how many items wait for each pool of workers that has no room for them, and for which action."""
+        waiting = Counter[PoolAndAction]()
         for queue in self._queues.values():
             if queue.full is not None:
                 waiting[queue.full] += len(queue.waiting)

@@ -6,7 +6,7 @@ from typing import Final, TypeAlias
 from stretto.actors.history import KeyWait, RateWait
 from stretto.actors.pools import HERE
 from stretto.actors.runs.keyed_items import KeyedItems, Refused
-from stretto.actors.runs.pooled_calls import NO_POOL, named_pool
+from stretto.actors.runs.pooled_calls import NO_POOL, PoolAndAction, action_of, named_pool
 from stretto.actors.runs.pooled_items import PooledItems
 from stretto.actors.runs.rated_items import RatedItems
 from stretto.actors.runs.request import RunRequest
@@ -76,7 +76,7 @@ class ItemsToStart:
         if self._pooled is not None and start.task in self._pooled_tasks:
             pool = self._fixed_pools.get(start.task) or self._named_pool(start)
             if pool not in HERE_OR_NONE:
-                self._pooled.add(pool, start, preceding_end)
+                self._pooled.add(pool, start, preceding_end, self._action_of(start))
                 return
         if self._waiting is NONE_WAIT:
             self._waiting = deque()
@@ -103,9 +103,9 @@ class ItemsToStart:
         """Return the items that wait."""
         return frozenset(key_of(start) for queue in self._queues() for start, _ in queue)
 
-    def waiting_for_pools(self) -> dict[str, int]:
-        """Return how many items wait for each pool."""
-        waiting = Counter[str]() if self._rated is None else self._rated.waiting_for_pools()
+    def waiting_for_pools(self) -> dict[PoolAndAction, int]:
+        """Return how many items wait for each pool, by the action that none of its workers has, or ""."""
+        waiting = Counter[PoolAndAction]() if self._rated is None else self._rated.waiting_for_pools()
         waiting.update({} if self._pooled is None else self._pooled.waiting())
         return waiting
 
@@ -163,9 +163,7 @@ class ItemsToStart:
         return None
 
     def _action_of(self, start: StartItem) -> str:
-        """Return the ref of an item's action. A rendered one is known only when the item starts."""
-        action = start.prepared.action if start.prepared is not None else self._workflow.tasks[start.task].action
-        return action or ""
+        return action_of(self._workflow, start)
 
     def _named_pool(self, start: StartItem) -> str:
         return named_pool(self._services, self._workflow, start, self._run_id, self._fixed_pools)
@@ -175,3 +173,10 @@ class ItemsToStart:
         if self._pooled is None or start.task not in self._pooled_tasks:
             return HERE
         return self._fixed_pools.get(start.task) or self._named_pool(start)
+
+    def _held_action(self, pool: str, start: StartItem) -> str:
+        """Return the ref of an item's action if it waits for a worker that has it, or ""."""
+        if self._pooled is None or pool in HERE_OR_NONE:
+            return ""
+        ref = self._action_of(start)
+        return ref if self._pooled.is_held(pool, ref) else ""

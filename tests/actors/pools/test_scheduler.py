@@ -354,7 +354,7 @@ def test_calls_whose_last_worker_has_gone_hold_up_no_others(room: Room) -> None:
     room.add(*range(150))
     room.join("other", action=other)
     room.lose("same")
-    assert (len(room.scheduler.held), room.scheduler.held.full) == (150, {"run"})
+    assert (len(room.scheduler.held), room.scheduler.held.full) == (150, {("run", "ops.greet")})
     room.scheduler.cancel_all("the engine stops")
     assert len(room.ends) == 150
     assert not room.scheduler.held.full

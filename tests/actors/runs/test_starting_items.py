@@ -122,7 +122,7 @@ def test_a_run_with_any_such_item_waits(waiting: Waiting, task: str) -> None:
 def test_an_item_waits_in_the_pool_that_its_task_names(waiting: Waiting) -> None:
     """Each item has its own. One that names none waits here, and fails when it starts."""
     waiting.add("away", "nowhere")
-    assert waiting.items.waiting_for_pools() == {"compute": 1}
+    assert waiting.items.waiting_for_pools() == {("compute", ""): 1}
     assert [key_of(start) for start, _ in waiting.items._waiting] == [("away", 1, 1), ("nowhere", 1, 0)]
 
 
