@@ -319,8 +319,8 @@ class RunRecovery:
         run = self._table.get(message.run_id)
         if run is None or run.supervisor is not None:
             return
-        if self._admission.closed:
-            self._runs.run_parked(RunParked(message.run_id))
+        if self._admission.closed or self._admission.draining:
+            self._engine.tell(RunParked(message.run_id))  # so that it is given up
         elif message.flushed:
             self.queue.enqueue([message.run_id])
         else:  # the crashed supervisor's last records must be durable before they are read

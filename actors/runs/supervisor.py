@@ -377,8 +377,8 @@ class RunSupervisor(DispatchedActor):
         """Stop without an end: the journaled run continues when an engine opens the store again."""
         run = self._run
         run.leave_unfinished()
-        run.ended = True
         run.ending.park(run.conductor if run.begun else None, run.log)
+        run.ended = True  # not before: a supervisor that fails without a report to the engine has crashed
         self.stop()
 
     @handles(DiscardRun)
