@@ -17,7 +17,7 @@ from stretto.actors.runs.key_limits import KEY_PREFIX
 from stretto.actors.runs.keyed_items import KeyedItems
 from stretto.actors.runs.messages import Detach, RunItem, StopItem, WithdrawItem
 from stretto.actors.runs.permits import UNCHANGED, RunPermits
-from stretto.actors.runs.pooled_calls import tasks_with_actions, tasks_with_pools
+from stretto.actors.runs.pooled_calls import action_of, tasks_with_actions, tasks_with_pools
 from stretto.actors.runs.pooled_items import PooledItems
 from stretto.actors.runs.rate_limits import RATE_PREFIX
 from stretto.actors.runs.rated_items import RatedItems
@@ -235,11 +235,11 @@ class ItemsInFlight(ItemsToStart):
 
     def _kind_of(self, start: StartItem) -> type[ItemActor]:
         """Return the actor of an item without a permit: one with a sub-workflow, or one that waits."""
-        return (self._services.waiting_items or WAITING_ITEMS).get(self._action_of(start), ItemActor)
+        return (self._services.waiting_items or WAITING_ITEMS).get(action_of(self._workflow, start), ItemActor)
 
     def waits_for_message(self, start: StartItem) -> bool:
         """Return whether an item waits for people or for an event."""
-        action = self._action_of(start)
+        action = action_of(self._workflow, start)
         return action in WAITING_ITEMS and action in self._request.nested
 
     def _pool_of(self, pooled: PooledItems, start: StartItem) -> str:

@@ -62,7 +62,7 @@ class ItemsToStart:
 
     def add(self, start: StartItem, preceding_end: float | None, *, has_key: bool = False) -> None:
         """Enqueue an item. With `has_key` it has a permit of its key."""
-        if self._request.nested and self._action_of(start) in self._request.nested:
+        if self._request.nested and action_of(self._workflow, start) in self._request.nested:
             if self._children_waiting is NONE_WAIT:
                 self._children_waiting = deque()
             self._children_waiting.append((start, preceding_end))
@@ -76,7 +76,7 @@ class ItemsToStart:
         if self._pooled is not None and start.task in self._pooled_tasks:
             pool = self._fixed_pools.get(start.task) or self._named_pool(start)
             if pool not in HERE_OR_NONE:
-                self._pooled.add(pool, start, preceding_end, self._action_of(start))
+                self._pooled.add(pool, start, preceding_end, action_of(self._workflow, start))
                 return
         if self._waiting is NONE_WAIT:
             self._waiting = deque()
@@ -162,9 +162,6 @@ class ItemsToStart:
                     return each[0]
         return None
 
-    def _action_of(self, start: StartItem) -> str:
-        return action_of(self._workflow, start)
-
     def _named_pool(self, start: StartItem) -> str:
         return named_pool(self._services, self._workflow, start, self._run_id, self._fixed_pools)
 
@@ -178,5 +175,5 @@ class ItemsToStart:
         """Return the ref of an item's action if it waits for a worker that has it, or ""."""
         if self._pooled is None or pool in HERE_OR_NONE:
             return ""
-        ref = self._action_of(start)
+        ref = action_of(self._workflow, start)
         return ref if self._pooled.is_held(pool, ref) else ""
