@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 
 import pytest
+from sqlalchemy import text
 
 from stretto.actors.journal.lease import Lease
 from stretto.actors.journal.opening import share_store
@@ -31,3 +32,13 @@ def peers_of(store: Store) -> SqlPeers:
     """Return the other engines of a store on PostgreSQL."""
     assert isinstance(store.peers, SqlPeers)
     return store.peers
+
+
+def until_blocked(store: Store) -> None:
+    """Return as soon as a connection of the database waits for a lock of a row."""
+    waiting = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    with store.reader._engine.connect() as connection:
+        while not connection.scalar(waiting):
+            pass

@@ -15,6 +15,7 @@ from stretto.actors.journal.sql.ownership import Ownership
 from stretto.actors.journal.sql.postgresql import LOCK
 from stretto.actors.journal.sql.shared_values import delete_unused, forget_values, values_of_runs
 from stretto.actors.journal.sql.tables import definitions, entries, runs, surroundings
+from stretto.actors.journal.sql.transaction import chunks
 from stretto.actors.journal.store import Prune
 
 PORTION: Final = 1000
@@ -181,8 +182,13 @@ class Portion:
         forget_values(self.connection, number, self._budget)
 
     def _sweep(self, table: Table, reference: ColumnElement[str]) -> int:
-        unused = select(table.c.digest).where(~exists().where(reference == table.c.digest)).limit(self.limit)
-        return self.connection.execute(delete(table).where(table.c.digest.in_(unused))).rowcount
+        digest, is_unused = table.c.digest, ~exists().where(reference == table.c.digest)
+        # Another engine may give one of them to a run now: the deletion sees it once that is committed.
+        unused = select(digest).where(is_unused).order_by(digest).limit(self.limit).with_for_update()
+        deleted = 0
+        for chunk in chunks(self.connection.scalars(unused).all()):
+            deleted += self.connection.execute(delete(table).where(digest.in_(chunk), is_unused)).rowcount
+        return deleted
 
     def _vacuum(self) -> bool:
         if self.connection.dialect.name != "sqlite":

@@ -1,6 +1,8 @@
 """Runs are deleted that are not wanted any more, and nothing that is."""
 
 import contextlib
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -21,7 +23,9 @@ from stretto.definitions.context.masking import Mask
 from stretto.definitions.data.frozen import EMPTY_LIST
 from tests.support.examples import examples
 from tests.support.recording import acceptance, completed, data, happening, probing
+from tests.support.shared_stores import until_blocked
 from tests.support.stores import KEYRING, rows_of, store, store_url
+from tests.support.waiting import PATIENCE
 
 __all__ = ["store", "store_url"]
 
@@ -282,3 +286,23 @@ def test_what_would_be_deleted_is_counted_before(store: Store, wanted: Prune, mo
     assert counted == store.pruning(wanted).prune_all()
     assert counted == {2000.5: 3, 15.0: 2, None: 0}[wanted.ended_before] or wanted.keep == 1
     assert store.reader.count_doomed(wanted) == 0
+
+
+def test_a_definition_that_another_engine_uses_meanwhile_is_not_deleted(join_store: Callable[[], Store]) -> None:
+    """The pass waits for the commit of the engine that has found it in the store, and sees its run then."""
+    pruning, writing = join_store(), join_store()
+    ended, run = add(pruning), acceptance()
+    passes: list[Future[int]] = []
+    with ThreadPoolExecutor(1) as threads:
+
+        def prune_meanwhile() -> list[Any]:
+            passes.append(threads.submit(pruning.pruning(EVERYTHING).prune_all))
+            until_blocked(pruning)
+            return []
+
+        # The second portion comes when the first one has found the definition, and has written its run.
+        writing.writer.write([run], (make() for make in (prune_meanwhile,)))
+        assert passes[0].result(PATIENCE) == 1
+    assert left(pruning) == {run.run_id}
+    assert ended not in left(pruning)
+    assert pruning.reader.accepted(run.run_id) is not None

@@ -22,6 +22,7 @@ from stretto.definitions.conductor import ItemCompleted
 from stretto.definitions.data import FrozenDict, encode_json
 from stretto.definitions.data.frozen import EMPTY_LIST
 from tests.support.recording import acceptance, completed, data, happening
+from tests.support.shared_stores import until_blocked
 from tests.support.stores import KEYRING, everything_in, keyless, rows_of, store, store_url
 from tests.support.waiting import PATIENCE
 
@@ -208,16 +209,6 @@ def test_a_value_that_another_engine_uses_meanwhile_is_not_deleted(join_store: C
     assert (failures, thread.is_alive()) == ([], False)
     assert pruning.reader.run(ended) is None
     assert rows_of(pruning, "shared_values") == 1
-
-
-def until_blocked(store: Store) -> None:
-    """Return as soon as a connection of the database waits for a lock of a row."""
-    waiting = text(
-        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    )
-    with store.reader._engine.connect() as connection:
-        while not connection.scalar(waiting):
-            pass
 
 
 def test_unused_values_are_those_that_no_run_has(store: Store) -> None:
