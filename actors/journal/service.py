@@ -2,7 +2,7 @@
 
 import time
 from os import PathLike
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from stretto.actors.journal.actor import JournalActor
 from stretto.actors.journal.lease import Lease
@@ -12,6 +12,7 @@ from stretto.actors.journal.messages import ClaimRuns, EngineStarted
 from stretto.actors.journal.readers import Readers
 from stretto.actors.journal.replay_trace import ReplayTrace
 from stretto.actors.journal.store_clock import StoreClock
+from stretto.metrics import get_logger
 
 if TYPE_CHECKING:
     import threading
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
     from stretto.actors.journal.peers import Peers
     from stretto.actors.journal.sql.store import Store
     from stretto.metrics import Instruments
+
+CLOSE_SECONDS: Final = 60.0
+"""How long the end of an engine waits for its last commits."""
+
+_log = get_logger("stretto.journal")
 
 
 class Sharing(NamedTuple):
@@ -102,13 +108,24 @@ class OpenJournal:
             self.peers.start(engine, self.actor, lambda: use_keys(keys.all))
 
     def close(self) -> None:
-        """Write the remaining records, join all threads, and release the store."""
+        """Write the remaining records, join all threads, and release the store.
+
+        A store that does not answer keeps the journal's thread, which ends with the process at the latest.
+        """
         self.readers.stop()
         if self.actor is not None:
-            self.actor.stop()
+            self.actor.stop(block=False)
         if self._thread is not None:
-            self._thread.join()
-        self.store.close()
+            self._thread.join(CLOSE_SECONDS)
+        if self._thread is not None and self._thread.is_alive():
+            _log.error(
+                "journal_left_behind",
+                reason=f"the store {self.store.url} has not answered for {CLOSE_SECONDS:g} s (CLOSE_SECONDS)",
+            )
+            if self.peers is not None:
+                self.peers.stop()
+        else:
+            self.store.close()
         self.trace.close()
 
 

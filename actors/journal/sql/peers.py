@@ -53,6 +53,8 @@ from stretto.metrics import get_logger
 
 _FIRST_RETRY_SECONDS: Final = 0.1
 _LAST_RETRY_SECONDS: Final = 5.0
+_STOP_SECONDS: Final = 60.0
+"""How long the end of an engine waits for the last statement of the thread."""
 
 _RELEASES: Final = "stretto_releases"
 """The channel on which engines say that they have given up runs."""
@@ -195,18 +197,21 @@ class SqlPeers:
                 os.write(self._waker, b".")
 
     def stop(self) -> None:
-        """Fail all requests that wait, and end the thread; idempotent."""
+        """Fail all requests that wait, and end the thread, unless the store keeps it; idempotent."""
         with self._lock:
             if self._waker < 0:
                 return
             self._stopped = True
         self.look()
         if self._thread.ident is not None:
-            self._thread.join()
-        with self._lock:
-            os.close(self._waker)
-            os.close(self._wake_reader)
-            self._waker = self._wake_reader = -1
+            self._thread.join(_STOP_SECONDS)
+        if self._thread.is_alive():
+            _log.error("peers_left_behind", reason=f"the store {self._store} has not answered for {_STOP_SECONDS:g} s")
+        else:
+            with self._lock:
+                os.close(self._waker)
+                os.close(self._wake_reader)
+                self._waker = self._wake_reader = -1
         for asked in (*self._new, *self._waiting.values()):
             asked.answer.fail(_stopping_error())
 
@@ -361,17 +366,18 @@ class SqlPeers:
         now = time.monotonic()
         late = [number for number, asked in self._waiting.items() if asked.deadline <= now]
         for number in late:
-            self._waiting.pop(number).answer.fail(self._unanswered_error())
+            self._waiting.pop(number).answer.fail(_unanswered_error(self._patience))
         while self._new and self._new[0].deadline <= now:
-            self._new.popleft().answer.fail(self._unanswered_error())
+            self._new.popleft().answer.fail(_unanswered_error(self._patience))
         if late and connection is not None:
             delete_requests(connection, late)
 
-    def _unanswered_error(self) -> RequestUnanswered:
-        return RequestUnanswered(
-            f"no other daemon has answered the request within {self._patience:.0f} seconds. It may still take effect: "
-            "check the run, then try again"
-        )
+
+def _unanswered_error(seconds: float) -> RequestUnanswered:
+    return RequestUnanswered(
+        f"no other daemon has answered the request within {seconds:.0f} seconds. It may still take effect: "
+        "check the run, then try again"
+    )
 
 
 def _stopping_error() -> StoreClosed:

@@ -5,11 +5,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pykka
 import pytest
 import structlog
 
 from stretto.actors.engine import shutdown
-from stretto.actors.journal import Happened, StoreUnavailable
+from stretto.actors.journal import Happened, StoreUnavailable, service
+from stretto.actors.journal.actor import JournalActor
 from stretto.actors.journal.sql.writer import SqlWriter
 from stretto.actors.outcome import RunWasParked
 from stretto.actors.runs import GraceElapsed
@@ -19,8 +21,6 @@ from tests.support.engines import Bench, outcome_of
 from tests.support.waiting import PATIENCE, Lines
 
 if TYPE_CHECKING:
-    import pykka
-
     from stretto.actors import RunHandle
 
 SHORT = "tasks: [{name: a, action: core.noop}]\n"
@@ -107,6 +107,25 @@ def test_a_run_that_is_not_parked_in_time_is_left_as_it_is_in_the_store(
     held_end.may_go.set()
     stopped.get(timeout=PATIENCE)
     assert start_bench(store=sqlite_url).proxy.run(run.id).get(timeout=PATIENCE)["status"] == "succeeded"
+
+
+def test_a_store_that_does_not_answer_holds_up_no_end(
+    start_bench: Callable[..., Bench], sqlite_url: str, held_end: HeldEnd, log: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The journal's thread waits for it alone, and ends once it answers."""
+    monkeypatch.setattr(shutdown, "LEAVE_SECONDS", 0.0)
+    monkeypatch.setattr(service, "CLOSE_SECONDS", 0.0)
+    bench = start_bench(store=sqlite_url)
+    (journal,) = pykka.ActorRegistry.get_by_class(JournalActor)
+    thread = journal.proxy().thread().get(timeout=PATIENCE)
+    _run, stopped = abandoned_at_its_end(bench, held_end)
+    stopped.get(timeout=PATIENCE)
+    assert log.wait_for("journal_left_behind")["reason"].startswith(f"the store {sqlite_url} has not answered")
+    assert thread.is_alive()
+    held_end.may_go.set()
+    thread.join(PATIENCE)
+    assert not thread.is_alive()
+    start_bench(store=sqlite_url)  # it has released the store
 
 
 def test_a_sub_workflow_that_begins_after_the_grace_is_parked_as_well(
