@@ -39,6 +39,8 @@ from stretto.definitions.errors import LimitExceeded
 
 MAX_FOLLOWED_ELSEWHERE: Final = 1000
 """Runs of other engines that are followed here at a time."""
+LAST_NEWS_SECONDS: Final = 1.0
+"""How long the news of a run's end may take after the store has the end."""
 AWAIT_SECONDS: Final = 600.0
 """How long the end of a run is waited for after the last request."""
 
@@ -269,11 +271,20 @@ class RunsElsewhere:
                     answer_error(handle.outcome, UnknownRun(f"there is no run {run_id!r} in the store"))
                 self._drop(run_id)
             elif row.status in ENDED:
-                self._read_end(run_id, followed)
+                self._find_ended(run_id, followed, row)
             elif self._table.get(run_id) is not None:
                 self._hand_over(run_id, followed)
             elif message.renewed:
                 self._repair(run_id, followed, row, was_asked=run_id in message.asked)
+
+    def _find_ended(self, run_id: str, followed: Followed, row: WatchedRun) -> None:
+        """Read the end of a run, at once or when its last news have had the time to come: these have all states."""
+        if followed.coming is None or followed.is_over:
+            self._read_end(run_id, followed)
+        else:
+            followed.is_over = True
+            again = RunsLooked({run_id: row}, renewed=False)
+            self._services.timers.remind_after(LAST_NEWS_SECONDS, self._engine, again)
 
     def _repair(self, run_id: str, followed: Followed, row: WatchedRun, *, was_asked: bool) -> None:
         """Ask again for the state of a run that has changed without news, unless this look has asked for it."""

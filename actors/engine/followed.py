@@ -31,6 +31,7 @@ class Followed:
         news: The number of the last news.
         has_news: Whether news have come since the last renewal.
         is_lacking: Whether the whole state was asked for and has not come.
+        is_over: Whether the store has its end, by the last look.
         is_ending: Whether its end is being read.
         is_last: Whether the last news were those of its end.
         has_last: Whether the followers have its last changes.
@@ -48,7 +49,7 @@ class Followed:
         self.coming: RunState | None = None
         self.errors = KnownErrors()
         self.news = 0
-        self.has_news = self.is_lacking = self.is_ending = self.is_last = self.has_last = False
+        self.has_news = self.is_lacking = self.is_over = self.is_ending = self.is_last = self.has_last = False
         self.seen: tuple[int, str] | None = None
         self.followers: dict[pykka.ActorRef[Any], RunState | None] = {}
         self.asked: set[pykka.ActorRef[Any]] = set()

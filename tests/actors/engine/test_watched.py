@@ -1,5 +1,6 @@
 """Runs that other engines watch: each is followed once, its news are few, and they end with the watch."""
 
+import queue
 import threading
 import time
 from collections import Counter
@@ -10,10 +11,10 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from stretto.actors.engine import watched
+from stretto.actors.engine import elsewhere, watched
 from stretto.actors.engine.run_states import decode_news
 from stretto.actors.engine.watched import NEWS_SECONDS
-from stretto.actors.journal import Happened, PeerNews, PeerWatches, RunsLooked
+from stretto.actors.journal import Happened, PeerNews, PeerWatches, RunsLooked, WatchedRun
 from stretto.actors.journal.sql.watches import Watches
 from stretto.actors.journal.sql.writer import SqlWriter
 from stretto.actors.runs import ReportChanges, RunChanged
@@ -155,6 +156,34 @@ def test_a_question_behind_the_end_of_a_run_does_not_hide_its_last_changes(
     states = here.to_the_end(), there.to_the_end()
     assert Counter(states[1].items["work"].states or b"") == {3: 17, 4: 3}
     assert states[0].items["work"].states == states[1].items["work"].states
+
+
+def test_a_look_that_is_faster_than_the_news_of_the_end_waits_for_them(
+    shared: Callable[..., Bench], new_inbox: Callable[[], Any], actions: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store has no states of items."""
+    publish, held = Watches.publish, queue.SimpleQueue[Callable[[], None]]()
+
+    def hold(self: Watches, watcher: int, run_id: str, body: bytes) -> None:
+        found = decode_news(run_id, body)
+        if found is not None and found.ended:
+            held.put(lambda: publish(self, watcher, run_id, body))
+        else:
+            publish(self, watcher, run_id, body)
+
+    monkeypatch.setattr(elsewhere, "LAST_NEWS_SECONDS", PATIENCE)
+    news = Taken(monkeypatch, PeerNews)
+    first, second = shared(600, actions=actions), shared(600, actions=actions)
+    run = first.submit(FAN_OUT, {"count": 20})
+    there = Follower(second, run.id, new_inbox())
+    news.wait()
+    monkeypatch.setattr(Watches, "publish", hold)
+    get(first.proxy.skip_item(run.id, "first", 0))
+    send = held.get(timeout=PATIENCE)
+    second.proxy.actor_ref.tell(RunsLooked({run.id: WatchedRun(None, "succeeded", 100)}, renewed=True))
+    get(second.proxy.run(run.id))  # it has handled the look
+    send()
+    assert Counter(there.to_the_end().items["work"].states or b"") == {3: 17, 4: 3}
 
 
 def test_many_followers_are_one_watch_and_no_read(
