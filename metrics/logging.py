@@ -35,7 +35,7 @@ _NUMBERS = logging.getLevelNamesMapping()
 _NOISY_LOGGERS = ("pykka", "httpx", "httpcore", "alembic")
 
 
-class CallIds(msgspec.Struct, frozen=True):
+class CallIds(msgspec.Struct, frozen=True, gc=False):
     """The run, workflow, task and item of a call. `item_index` is None for a task without items."""
 
     run_id: str

@@ -17,7 +17,7 @@ from report import Table, figure, timing
 from samples import frozen_object
 
 from stretto.actors.catalogue import core_actions
-from stretto.actors.dispatch import DispatchedActor, Dispatcher
+from stretto.actors.dispatch import DispatchedActor, Dispatcher, LightActor
 from stretto.actors.runners import call_inline
 from stretto.definitions.conductor import NO_BRANCH, Conductor, ItemCompleted, StartItem
 from stretto.definitions.context import ItemScope
@@ -84,10 +84,8 @@ def call(loops: int) -> float:
     return perf_counter() - began
 
 
-class _Item(DispatchedActor):
+class _Item(LightActor):
     """Answers its one message, and stops."""
-
-    registered = False
 
     def on_receive(self, message: Any) -> None:
         message.tell(self)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from stretto.actors.dispatch.dispatcher import Dispatcher
     from stretto.actors.dispatch.handlers import handlers_of, handles, unbound_handlers
     from stretto.actors.dispatch.lane import Lane
+    from stretto.actors.dispatch.light import LightActor
     from stretto.actors.dispatch.mailbox import Mailbox, Recipient
     from stretto.actors.dispatch.right_of_way import RightOfWay
     from stretto.actors.dispatch.time_guard import Guard, Overran, TimeGuard, Unguarded
@@ -44,6 +45,7 @@ else:
             "dispatcher": "Dispatcher",
             "handlers": "handlers_of handles unbound_handlers",
             "lane": "Lane",
+            "light": "LightActor",
             "mailbox": "Mailbox Recipient",
             "time_guard": "Guard Overran TimeGuard Unguarded",
             "right_of_way": "RightOfWay",
@@ -61,6 +63,7 @@ __all__ = [
     "ForgetReminder",
     "Guard",
     "Lane",
+    "LightActor",
     "Mailbox",
     "Overran",
     "Recipient",

@@ -44,7 +44,7 @@ PROXY_MESSAGES: Final = frozenset({ProxyCall, ProxyGetAttr, ProxySetAttr})
 logger = logging.getLogger("stretto.actors")
 
 
-_making = threading.Lock()
+making = threading.Lock()
 """Held while a mailbox is made on demand, and while an actor without one stops: no message gets lost in between."""
 
 
@@ -55,7 +55,7 @@ class _OnDemand:
         if actor is None:
             return self
         # Not by `vars`, which would make a dict of each actor's attributes.
-        with _making:
+        with making:
             if not actor._has_mailbox:
                 actor.actor_inbox = actor.actor_stopped = actor._make_mailbox()
                 actor._has_mailbox = True
@@ -94,6 +94,10 @@ class DispatchedActor(pykka.Actor):
     _opening: tuple[Lane, Callable[[], int]] | None = None
     """Of such an actor, its lane and what counts it out. A mailbox that is made later opens with them."""
     _has_mailbox = False
+    _may_rest = False
+    """Whether it waits without a mailbox after its first turn: its next message comes by `_handle_within_turn`."""
+    _rests = False
+    """Whether it does."""
     _stopped_lightly = False
     """Whether it has stopped without a mailbox."""
     _known_ref: pykka.ActorRef[Self] | None = None
@@ -178,31 +182,6 @@ class DispatchedActor(pykka.Actor):
             actor._refuse()
         return mailbox
 
-    @classmethod
-    def start_lightly(cls, lane: Lane, message: object, /, *args: Any, at_once: bool = False) -> Self:
-        """Start an actor with its first message, and without a mailbox.
-
-        For unregistered actors without `on_start` whose work is mostly over after that message. A mailbox is made when
-        someone asks for it, or when the first turn does not stop the actor.
-
-        Args:
-            lane: Runs the actor's turns.
-            message: The first message.
-            args: Arguments of the constructor, which asks for no mailbox.
-            at_once: Let it handle the message within the caller's turn. It saves the way through the queue.
-
-        Returns:
-            The actor. Send it further messages by its `actor_inbox`. Raises as `start_with` does.
-        """
-        actor = cls(*args)
-        actor._first_message, actor._opening = message, (lane, lane.admit(cls._label))
-        if at_once:
-            if actor._take_turn(1, 0.0) and not lane.submit(actor):
-                actor._abandon()
-        elif not lane.submit(actor):
-            actor._refuse()
-        return actor
-
     def on_receive(self, message: Any) -> Any:
         """Pass a message to the method that `handles` it."""
         handler = self._message_handlers.get(type(message))
@@ -234,7 +213,23 @@ class DispatchedActor(pykka.Actor):
         if self._opening is not None:
             lane, count_out = self._opening
             mailbox.open(self, lane.submit, count_out)
+        if self._rests:
+            self._rests = False
+            mailbox.begun = True
+            mailbox.release()
         return mailbox
+
+    def _is_over_lightly(self) -> bool:
+        """Return whether it has stopped without a mailbox, and count it out then."""
+        if self._stopped_lightly and self._opening is not None:
+            self._opening[1]()
+        return self._stopped_lightly
+
+    def _rest(self) -> bool:
+        """Wait for the next message without a mailbox. Return False if there is one."""
+        with making:
+            self._rests = rests = not self._has_mailbox
+        return rests  # not the attribute: another thread may have made a mailbox since
 
     def _start_actor_loop(self) -> None:
         if not self.actor_inbox.submit(self):
@@ -257,9 +252,7 @@ class DispatchedActor(pykka.Actor):
             except BaseException as error:
                 _ = self.actor_inbox  # for the actor's name in the log
                 self._handle_error(error, None)
-            if self._stopped_lightly:
-                if self._opening is not None:
-                    self._opening[1]()
+            if self._is_over_lightly() or (self._may_rest and self._rest()):
                 return False
             handled = 1
         mailbox = self.actor_inbox
@@ -346,15 +339,13 @@ class DispatchedActor(pykka.Actor):
     def _abandon(self) -> None:
         self._first_message = None
         self._leave()
-        if self._stopped_lightly and self._opening is not None:
-            self._opening[1]()
-        else:
+        if not self._is_over_lightly():
             self.actor_inbox.close()
 
     def _leave(self) -> None:
         if self.registered:
             pykka.ActorRegistry.unregister(self._actor_ref)
-        with _making:
+        with making:
             if not self._has_mailbox:
                 self._stopped_lightly = True
                 return

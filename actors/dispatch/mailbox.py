@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import logging
 import threading
-from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar, runtime_checkable
 
 import pykka
 from pykka._envelope import Envelope
@@ -37,6 +37,14 @@ class Recipient(Protocol):
 
     def tell(self, message: Any) -> None:
         """Send a message. Raises ActorDeadError if the actor has stopped."""
+
+
+@runtime_checkable
+class Returnable(Protocol):
+    """A message that is not lost if the actor stops before it handles it."""
+
+    def return_to_sender(self) -> None:
+        """Do without the actor. Called on any thread."""
 
 
 _numbers = itertools.count(1)
@@ -195,6 +203,8 @@ class Mailbox(Generic[OwnerT]):
     def close(self) -> None:
         """Refuse messages from now on, and answer the waiting ones: a stop with None, others with ActorDeadError.
 
+        Those that are `Returnable` return.
+
         Only the thread with the claim may call it. Closing again does nothing.
         """
         if self.closed:
@@ -206,6 +216,8 @@ class Mailbox(Generic[OwnerT]):
         for message in self._take_rest():
             if isinstance(message, Envelope):
                 self._dismiss(message)
+            elif isinstance(message, Returnable):
+                message.return_to_sender()
             elif not isinstance(message, _ActorStop):
                 dropped += 1
         for deferred in tuple(self.pending or ()):

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from stretto.actors.pools.announcing import can_leave
     from stretto.actors.pools.calls import PooledCall
     from stretto.actors.pools.carrier import Carrier, CarrierEvents
+    from stretto.actors.pools.ends import Caller, CallsEnded
     from stretto.actors.pools.pool import Pool, PoolNeedsKey, UnknownWorker
     from stretto.actors.pools.pools import (
         HERE,
@@ -33,6 +34,7 @@ else:
             "announcing": "can_leave",
             "calls": "PooledCall",
             "carrier": "Carrier CarrierEvents",
+            "ends": "Caller CallsEnded",
             "pool": "Pool PoolNeedsKey UnknownWorker",
             "pools": (
                 "CallPolicy HERE NO_OPTIONS PoolOptions Pools UnknownPool UnmetNeeds known_pools unknown_pool_error"
@@ -43,7 +45,7 @@ else:
     )
 
 __all__ = [
-    "HERE", "NO_OPTIONS", "CallPolicy", "Carrier", "CarrierEvents", "Pool", "PoolNeedsKey", "PoolOptions", "PooledCall",
-    "Pools", "RayPlace", "UnknownPool", "UnknownWorker", "UnmetNeeds", "Worker", "can_leave", "known_pools",
-    "unknown_pool_error",
+    "HERE", "NO_OPTIONS", "CallPolicy", "Caller", "CallsEnded", "Carrier", "CarrierEvents", "Pool", "PoolNeedsKey",
+    "PoolOptions", "PooledCall", "Pools", "RayPlace", "UnknownPool", "UnknownWorker", "UnmetNeeds", "Worker",
+    "can_leave", "known_pools", "unknown_pool_error",
 ]  # fmt: skip

@@ -1,5 +1,6 @@
 """A call in a pool: what its item sees of it, and where it is."""
 
+import threading
 import time
 from collections.abc import Callable
 from typing import Protocol
@@ -7,10 +8,14 @@ from typing import Protocol
 import msgspec
 
 from stretto.actors.actions import WINDOW_BYTES, Action, OutputSoFar
+from stretto.actors.dispatch import Recipient
+from stretto.actors.pools.ends import Caller
 from stretto.actors.pools.messages import CallOutput
 from stretto.actors.pools.values import Split
-from stretto.actors.runners import Began, Begun, Call, Done, PrintSlot, WorkerLog, replace_printed
+from stretto.actors.runners import Began, Begun, Call, PrintSlot, WorkerLog, replace_printed
 from stretto.definitions.model import CoreActions, Resources
+
+_making = threading.Lock()
 
 
 class Canceller(Protocol):
@@ -44,13 +49,15 @@ class PooledCall(msgspec.Struct, eq=False):
         core: Whose core actions the definition calls.
         once: Whether it must not be sent twice (`delivery: at_most_once`).
         needs: What it needs of its worker for itself, or None.
-        done: Receives the end.
+        caller: Who has made the call, or None after its end: the caller keeps the call for what it has written, and if
+            the call kept its caller, too, only the garbage collector would free the two.
+        inbox: Gets the end, with those of other calls.
         begun: Called when the code begins on a worker, or None.
         split: The input that is ready to travel.
         canceller: Cancels it.
         arrived: When it has come into the pool, on the monotonic clock.
         began: When the code began, or when the daemon heard of it, or None.
-        printed: What the code has printed.
+        printed: What the code has printed, or nothing.
         batch: The batch that it is sent with, or None while it waits and after its end.
         sending: The number of the sending under way, or 0 while it waits.
         losses: How many workers were lost while the call's code ran there.
@@ -63,7 +70,8 @@ class PooledCall(msgspec.Struct, eq=False):
     action: Action
     call: Call
     core: CoreActions
-    done: Done
+    caller: Caller | None
+    inbox: Recipient
     begun: Begun | None
     split: Split
     canceller: Canceller
@@ -71,7 +79,7 @@ class PooledCall(msgspec.Struct, eq=False):
     needs: Resources | None = None
     arrived: float = msgspec.field(default_factory=time.monotonic)
     began: Began | None = None
-    printed: PrintSlot = msgspec.field(default_factory=PrintSlot)
+    printed: PrintSlot | tuple[()] = ()
     batch: Batch | None = None
     sending: int = 0
     losses: int = 0
@@ -81,16 +89,16 @@ class PooledCall(msgspec.Struct, eq=False):
     log: WorkerLog | None = None
 
     def cancel(self) -> bool:
-        """Cancel the call. `done` follows if this returns True."""
+        """Cancel the call. Its end follows if this returns True."""
         return self.canceller.cancel(self)
 
     def withdraw(self) -> None:
-        """Cancel the call if it waits in the pool. `done` follows then. One that a worker has got continues."""
+        """Cancel the call if it waits in the pool. Its end follows then. One that a worker has got continues."""
         self.canceller.withdraw(self)
 
     def watch(self, watcher: Callable[[], object]) -> None:
         """Call a function once, at the next output."""
-        self.printed.watch(watcher)
+        self._slot().watch(watcher)
 
     def output(self) -> OutputSoFar | None:
         """Return the newest output of the call's process, as far as its worker has sent it."""
@@ -104,7 +112,7 @@ class PooledCall(msgspec.Struct, eq=False):
             return
         out, err = output.stdout[-WINDOW_BYTES:], output.stderr[-WINDOW_BYTES:]
         self.written = OutputSoFar(out, err, output.stdout_truncated, output.stderr_truncated)
-        self.printed.changed()
+        self._slot().changed()
 
     def prints(self, text: str, cut: int) -> None:
         """Take all that the call's function has printed, and tell those who watch.
@@ -113,7 +121,15 @@ class PooledCall(msgspec.Struct, eq=False):
             text: The newest text.
             cut: How many bytes before it were dropped.
         """
-        replace_printed(self.printed, text, cut)
+        replace_printed(self._slot(), text, cut)
+
+    def _slot(self) -> PrintSlot:
+        """Return what holds the printed text. Most calls print nothing, and are not watched."""
+        if not isinstance(self.printed, PrintSlot):
+            with _making:
+                if not isinstance(self.printed, PrintSlot):
+                    self.printed = PrintSlot()
+        return self.printed
 
     def logs(self, level: int, logger: str, text: str) -> None:
         """Write a log record of the call to the daemon's log, which masks the run's secrets."""

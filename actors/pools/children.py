@@ -25,6 +25,8 @@ from stretto.actors.process import give_back, withhold
 FIRST_PAUSE: Final = 0.1
 LONGEST_PAUSE: Final = 30.0
 END_SECONDS: Final = 5.0
+READ_BYTES: Final = 256 * 1024
+"""The size of the buffer: with the usual 8 KiB, a message of ends takes several turns of the interpreter."""
 MOST_LOOKS: Final = 100
 """How often a process is looked at that shows no environment. Most that have none never had one."""
 MARK_VARIABLE: Final = "STRETTO_POOL_CHILD"
@@ -72,7 +74,7 @@ class Child:
         writer = threading.Thread(target=self._write, name=f"stretto-to-{self.name}", daemon=True)
         writer.start()
         try:
-            with contextlib.suppress(OSError), self.channel.makefile("rb") as stream:
+            with contextlib.suppress(OSError), self.channel.makefile("rb", READ_BYTES) as stream:
                 while (data := read_frame(stream, heard)) is not None:
                     yield data
         finally:

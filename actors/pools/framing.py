@@ -56,6 +56,13 @@ def _portion(stream: Stream, size: int) -> bytes:
 
 
 def write_frame(channel: socket.socket, data: bytes) -> None:
-    """Write a message. Raises OSError."""
-    channel.sendall(_HEAD.pack(len(data)))
-    channel.sendall(data)
+    """Write a message. Raises OSError.
+
+    A short one is written at once: each call lets go of the interpreter, and has to wait for it again.
+    """
+    head = _HEAD.pack(len(data))
+    if len(data) <= PORTION_BYTES:
+        channel.sendall(head + data)
+    else:
+        channel.sendall(head)
+        channel.sendall(data)

@@ -1,13 +1,13 @@
 """Picks the calls of a worker's next batch from those that wait."""
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from stretto.actors.pools.batching import BATCHES_IN_FLIGHT, Durations, batch_size, largest_batch
 from stretto.actors.pools.calls import PooledCall
 from stretto.actors.pools.held import HeldCalls
-from stretto.actors.pools.messages import MAX_MESSAGE_BYTES
+from stretto.actors.pools.messages import MAX_BATCH_ITEMS, MAX_MESSAGE_BYTES
 from stretto.actors.pools.workers import Load, Worker
 from stretto.definitions.model import Resources
 
@@ -125,3 +125,26 @@ class BatchPicker:
         """Return how many calls wait, or many if more follow: permits let only so many calls in at a time."""
         left, capacity = len(self._waiting) + taken, self.capacity
         return left if 4 * (left + self.in_flight) < 3 * capacity else max(left, 4 * capacity)
+
+
+def joined(batches: Sequence[list[PooledCall]]) -> Iterator[list[PooledCall]]:
+    """Yield the batches of one worker for a message each: a message costs as much as a hundred calls.
+
+    Those with large values, and those that are together more than one message should have, travel by themselves.
+    """
+    if len(batches) == 1:
+        yield batches[0]
+        return
+    whole: list[PooledCall] = []
+    size = 0
+    for batch in batches:
+        splits = [each.split for each in batch]
+        weight = sum([len(each.text) for each in splits])
+        apart = size + weight > MAX_BATCH_BYTES or len(whole) + len(batch) > MAX_BATCH_ITEMS
+        if whole and (apart or any(each.values for each in splits)):
+            yield whole
+            whole, size = [], 0
+        whole = whole + batch if whole else batch
+        size += weight
+    if whole:
+        yield whole

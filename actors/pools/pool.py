@@ -13,15 +13,16 @@ from queue import Empty
 from typing import Any, Final, NoReturn, TypeAlias
 
 from stretto.actors.actions import Action
-from stretto.actors.dispatch import TimedQueue
+from stretto.actors.dispatch import Recipient, TimedQueue
 from stretto.actors.pools.announcing import announced_action
 from stretto.actors.pools.calls import PooledCall
 from stretto.actors.pools.carrier import Carrier
+from stretto.actors.pools.ends import Caller
 from stretto.actors.pools.messages import InvalidMessage, Joined, ToPool, ToWorker, Welcome, decode_to_pool, encode
 from stretto.actors.pools.notes import REASONS, PoolNotes
 from stretto.actors.pools.scheduler import NO_RESOURCES, Scheduler
 from stretto.actors.pools.values import Inputs
-from stretto.actors.runners import Begun, Call, Done, Running
+from stretto.actors.runners import Begun, Call, Running
 from stretto.definitions.data import Data
 from stretto.definitions.errors import StrettoError, names_there, nearest
 from stretto.definitions.model import CoreActions, Resources
@@ -114,7 +115,8 @@ class Pool:
         self,
         action: Action,
         call: Call,
-        done: Done,
+        caller: Caller,
+        inbox: Recipient,
         begun: Begun | None = None,
         *,
         core: CoreActions = "stretto",
@@ -128,7 +130,8 @@ class Pool:
         Args:
             action: The action with the call's ref.
             call: The call.
-            done: Receives the end of the call, exactly once and on the pool's thread.
+            caller: Who makes the call.
+            inbox: Gets the end of the call in a `CallsEnded`, exactly once.
             begun: Called when the code begins on a worker, or None.
             core: Whose core actions the definition calls.
             once: Whether the call must not be sent twice.
@@ -142,7 +145,7 @@ class Pool:
         if self._stopped:
             raise RuntimeError(f"the pool {self.name} is stopped")
         light = self._inputs.split(call.input, context, version)
-        pooled = PooledCall(action, call, core, done, begun, light, self, once, needs)
+        pooled = PooledCall(action, call, core, caller, inbox, begun, light, self, once, needs)
         # Append first, look second: the thread does the opposite, so one of the two finds the call.
         self._new.append(pooled)
         if not self._woken:
@@ -154,12 +157,12 @@ class Pool:
         """Cancel a call. Return False if it has ended."""
         if pooled.ended:
             return False
-        self._inbox.put(lambda _now: self._cancel(pooled))
+        self._inbox.put(lambda _now: self._do(self._scheduler.cancel, pooled))
         return True
 
     def withdraw(self, pooled: PooledCall) -> None:
         """Cancel a call that no worker has got."""
-        self._inbox.put(lambda _now: self._withdraw(pooled))
+        self._inbox.put(lambda _now: self._do(self._scheduler.withdraw, pooled))
 
     def find(self, ref: str) -> Action | None:
         """Return the action that a worker has announced, or None."""
@@ -309,9 +312,10 @@ class Pool:
         until, most, known = now + LINGER_SECONDS, now + MAX_LINGER_SECONDS, 0
         for _ in range(MAX_AT_ONCE):
             if now >= until:
-                if len(self._new) == known or now >= most or self._scheduler.any_idle:
+                new = len(self._new)
+                if new == known or now >= most or self._scheduler.is_worth_sending(new, LINGER_SECONDS):
                     return
-                known, until = len(self._new), now + LINGER_SECONDS
+                known, until = new, now + LINGER_SECONDS
             try:
                 following = self._inbox.get(timeout=until - now)
             except Empty:
@@ -328,13 +332,9 @@ class Pool:
         new = self._new
         self._scheduler.add([new.popleft() for _ in range(len(new))])
 
-    def _cancel(self, pooled: PooledCall) -> None:
+    def _do(self, act: Callable[[PooledCall], None], pooled: PooledCall) -> None:
         self._take_new()
-        self._scheduler.cancel(pooled)
-
-    def _withdraw(self, pooled: PooledCall) -> None:
-        self._take_new()
-        self._scheduler.withdraw(pooled)
+        act(pooled)
 
     def _received(self, worker: str, message: ToPool, now: float) -> None:
         if isinstance(message, Joined):

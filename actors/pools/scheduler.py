@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import chain, count
 from typing import Final, Protocol
 
-from stretto.actors.pools.batching import Durations
+from stretto.actors.pools.batching import BATCHES_IN_FLIGHT, Durations
 from stretto.actors.pools.calls import PooledCall
+from stretto.actors.pools.ending import report_ends
 from stretto.actors.pools.held import HeldCalls, count_waiting
 from stretto.actors.pools.messages import (
     Acknowledged,
@@ -33,11 +34,11 @@ from stretto.actors.pools.messages import (
     Values,
     Welcome,
 )
-from stretto.actors.pools.picking import BatchPicker
+from stretto.actors.pools.picking import BatchPicker, joined
 from stretto.actors.pools.travelling import batch_message, finished_of
 from stretto.actors.pools.values import texts_of
 from stretto.actors.pools.workers import MISSED_BEATS, Worker
-from stretto.actors.runners import Finished, let_go
+from stretto.actors.runners import Finished
 from stretto.definitions.model import Resources
 
 MAX_LOSSES: Final = 3
@@ -188,8 +189,8 @@ class Scheduler:
     def _ended(self, worker: Worker, ends: tuple[End, ...], now: float) -> None:
         """Report the ends of a message. Durations are noted once for all of one action: a call less for each."""
         ref, seconds, calls = "", 0.0, 0
-        for end in ends:
-            pooled = worker.take(end.number)
+        ended: list[tuple[PooledCall, Finished]] = []
+        for pooled, end in zip(worker.take([each.number for each in ends]), ends, strict=True):
             if pooled is None:
                 self._notes.late()
                 continue
@@ -203,8 +204,8 @@ class Scheduler:
                 pooled.prints(end.printed, end.cut)
             if pooled.began is None:
                 pooled.begins(now - end.seconds)
-            pooled.ended = True
-            let_go(pooled)(finished_of(end))  # type: ignore[arg-type]  # mypy takes a field with a function for a property
+            ended.append((pooled, finished_of(end)))
+        report_ends(ended)
         self._note_durations(ref, seconds, calls)
         if not worker.in_flight:
             worker.suspect = False
@@ -224,9 +225,7 @@ class Scheduler:
 
     @staticmethod
     def _end(pooled: PooledCall, finished: Finished) -> None:
-        if not pooled.ended:
-            pooled.ended = True
-            let_go(pooled)(finished)  # type: ignore[arg-type]  # mypy takes a field with a function for a property
+        report_ends([(pooled, finished)])
 
     # ---- workers that go
 
@@ -284,28 +283,44 @@ class Scheduler:
 
     # ---- batches
 
-    @property
-    def any_idle(self) -> bool:
-        """Whether a worker that may get calls has none."""
-        return any(not each.in_flight and not each.draining for each in self.workers.values())
+    def is_worth_sending(self, new: int, seconds: float) -> bool:
+        """Return whether calls that wait should be sent before others have come.
+
+        They should if they are the full share of a batch, or keep a worker busy for some time that has none.
+
+        Args:
+            new: How many calls have come that were not added yet.
+            seconds: The time. Calls that are over sooner had better travel with those that follow.
+        """
+        ready = [each for each in self.workers.values() if each.has_room]
+        waiting, mean = new + len(self.waiting), self._durations.recent
+        if not ready or not waiting:
+            return False
+        if waiting * BATCHES_IN_FLIGHT * len(self.workers) >= waiting + self.in_flight:
+            return True
+        return any(not each.in_flight for each in ready) and (mean is None or waiting * mean >= seconds)
 
     def dispatch(self) -> None:
         """Send waiting calls to workers that have room: a batch to each, the least busy ones first, then a second."""
         ready = list(self.workers.values())
+        batches: dict[Worker, list[list[PooledCall]]] = {}
         while self.waiting and ready:
             ready = [each for each in ready if each.has_room]
             ready.sort(key=lambda each: len(each.in_flight))
-            ready = [each for each in ready if self._sends_batch(each)]
+            ready = [each for each in ready if self._takes_batch(each, batches)]
+        for worker, picked in batches.items():
+            for batch in joined(picked):
+                self._send_batch(worker, batch)
 
-    def _sends_batch(self, worker: Worker) -> bool:
-        """Send a batch to a worker, or return False if no waiting call is for it now."""
+    def _takes_batch(self, worker: Worker, batches: dict[Worker, list[list[PooledCall]]]) -> bool:
+        """Pick a batch for a worker, or return False if no waiting call is for it now."""
         batch = self._picker.next_batch(worker) if self.waiting else []
         if batch:
-            self._send_batch(worker, batch)
+            worker.take_in(batch, self._numbers)
+            batches.setdefault(worker, []).append(batch)
         return bool(batch)
 
     def _send_batch(self, worker: Worker, batch: list[PooledCall]) -> None:
-        worker.take_in(batch, self._numbers)
         message = batch_message(batch, worker.values)
         values = message.values
         self._notes.sent([each.arrived for each in batch])
@@ -314,8 +329,8 @@ class Scheduler:
             self._send(worker.id, message)
         except InvalidMessage as error:  # the input of a single call: several together have at most `MAX_BATCH_BYTES`
             worker.values.forget(digest for digest, _ in values)
+            worker.take([each.sending for each in batch])
             for pooled in batch:
-                worker.take(pooled.sending)
                 text = f"the input is too large for a worker: {error}"
                 self._end(pooled, Finished("failed", None, text, "not_data"))
 

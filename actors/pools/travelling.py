@@ -1,7 +1,6 @@
 """Calls as they travel: a batch as one message to a worker, and the end of a call from there."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
 
@@ -21,46 +20,40 @@ def batch_message(batch: Sequence[PooledCall], known: SentValues) -> Perform:
         batch: The calls.
         known: The large values that the worker was sent. Those that the batch brings are added.
     """
-    heads = _Heads()
+    heads: dict[Head, int] = {}
+    last, place = batch[0], _place_of(batch[0], heads)
     values: dict[bytes, bytes] = {}
     sendings = []
     for pooled in batch:
         call, split = pooled.call, pooled.split
-        sendings.append(
-            Sending(heads.of(pooled), pooled.sending, call.visit, call.index, call.attempt, split.text, split.shared)
-        )
+        if not _are_alike(pooled, last):
+            last, place = pooled, _place_of(pooled, heads)
+        sendings.append(Sending(place, pooled.sending, call.visit, call.index, call.attempt, split.text, split.shared))
         if split.values:
             new = dict(texts_of(split.values, lambda each: each not in known and each not in values))
             values.update(new)
             known.add(new)
-    return Perform(heads.all, tuple(sendings), tuple(values.items()))
+    return Perform(tuple(heads), tuple(sendings), tuple(values.items()))
 
 
-class _Heads:
-    """The heads of a batch."""
+def _place_of(pooled: PooledCall, heads: dict[Head, int]) -> int:
+    """Return the place of a call's head. A new one is added."""
+    call, ids = pooled.call, pooled.call.ids
+    head = Head(
+        ids.run_id, ids.workflow, ids.task, ids.item_index is not None, call.ref, pooled.core, call.timeout
+    )  # fmt: skip
+    return heads.setdefault(head, len(heads))
 
-    __slots__ = ("_known", "_last", "_place")
 
-    def __init__(self) -> None:
-        self._known: dict[Head, int] = {}
-        self._last: tuple[Any, ...] | None = None
-        self._place = 0
-
-    @property
-    def all(self) -> tuple[Head, ...]:
-        """All heads, in the order of their places."""
-        return tuple(self._known)
-
-    def of(self, pooled: PooledCall) -> int:
-        """Return the place of a call's head. Calls of one task mostly come one after the other."""
-        call, ids = pooled.call, pooled.call.ids
-        fields = (
-            ids.run_id, ids.workflow, ids.task, ids.item_index is not None, call.ref, pooled.core, call.timeout
-        )  # fmt: skip
-        if fields != self._last:
-            self._last = fields
-            self._place = self._known.setdefault(Head(*fields), len(self._known))
-        return self._place
+def _are_alike(one: PooledCall, other: PooledCall) -> bool:
+    """Return whether two calls are seen to have one head without making it: those of one task are, mostly."""
+    call, others = one.call, other.call
+    ids, other_ids = call.ids, others.ids
+    return (
+        ids.run_id is other_ids.run_id and ids.task is other_ids.task and call.ref is others.ref
+        and call.timeout == others.timeout and (ids.item_index is None) is (other_ids.item_index is None)
+        and one.core is other.core
+    )  # fmt: skip
 
 
 def finished_of(end: End) -> Finished:

@@ -75,7 +75,7 @@ class DigestTable:
         return digest
 
 
-class Split(msgspec.Struct, frozen=True, eq=False):
+class Split(msgspec.Struct, frozen=True, eq=False, gc=False):
     """An input that is ready to travel.
 
     Attributes:

@@ -158,19 +158,22 @@ class Worker:
             pooled.batch, pooled.sending = shared, number
             in_flight[number] = pooled
 
-    def take(self, number: int) -> PooledCall | None:
-        """Remove a call that has ended, or return None if the sending is another one's."""
-        pooled = self.in_flight.pop(number, None)
-        if pooled is None:
-            return None
-        if pooled.needs is not None:
-            self.release(pooled.needs)
-        batch, pooled.batch = pooled.batch, None
-        if batch is not None:
-            batch.left -= 1
-            if not batch.left:
-                self.open_batches -= 1
-        return pooled
+    def take(self, numbers: Iterable[int]) -> list[PooledCall | None]:
+        """Remove calls that have ended. Return each, or None where the sending is another one's."""
+        in_flight, taken = self.in_flight, []
+        for number in numbers:
+            pooled = in_flight.pop(number, None)
+            taken.append(pooled)
+            if pooled is None:
+                continue
+            if pooled.needs is not None:
+                self.release(pooled.needs)
+            batch, pooled.batch = pooled.batch, None
+            if batch is not None:
+                batch.left -= 1
+                if not batch.left:
+                    self.open_batches -= 1
+        return taken
 
     def report(self) -> dict[str, Any]:
         """Return the worker for people: {worker, name, process, slots, labels, actions, in_flight, state}."""

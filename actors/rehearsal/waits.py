@@ -31,7 +31,7 @@ class _RehearsedWait(ItemActor):
             return False
         self._is_scripted = True
         begun = None if start.timeout is None else self._send_begin
-        self._running = runner.start(action, call, self._send_end, begun)
+        self._running = runner.start(action, call, self.end_later, begun)
         return True
 
 

@@ -46,7 +46,7 @@ class Began(msgspec.Struct, frozen=True):
     monotonic: float
 
 
-class Finished(msgspec.Struct, frozen=True):
+class Finished(msgspec.Struct, frozen=True, gc=False):
     """The end of a call.
 
     Attributes:
@@ -73,7 +73,7 @@ class Finished(msgspec.Struct, frozen=True):
     retry_after: float | None = None
 
 
-class Call(msgspec.Struct, frozen=True):
+class Call(msgspec.Struct, frozen=True, gc=False):
     """A call of an action, as data: it holds no function, so that it can travel to another process or machine.
 
     Attributes:

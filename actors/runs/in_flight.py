@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
+from time import monotonic
 from typing import Any, Final, TypeAlias
 
 import pykka
@@ -34,11 +35,14 @@ from stretto.actors.runs.starting_items import (
     Key,
     key_of,
 )
+from stretto.actors.runs.sub_workflow_item import SubWorkflowItem
 from stretto.actors.runs.telemetry import RunTelemetry
 from stretto.actors.runs.waiting_item import WaitingItem
 from stretto.actors.runs.waiting_messages import WaitedBefore
 from stretto.definitions.conductor import ItemCompleted, StartItem
 
+AT_ONCE_SECONDS: Final = 0.001
+"""For so long items of pools take their first turns within that of their supervisor. The rest take turns of others."""
 STOP: Final = StopItem()
 WITHDRAW: Final = WithdrawItem()
 WAITING_ITEMS: Final[dict[str, type[ItemActor]]] = {
@@ -58,8 +62,8 @@ class ItemsInFlight(ItemsToStart):
     """
 
     __slots__ = (
-        "_being_recorded", "_children", "_lane", "_missing", "_requested_by", "_running", "_supervisor", "_telemetry",
-        "permits",
+        "_at_once_until", "_being_recorded", "_children", "_lane", "_missing", "_requested_by", "_running",
+        "_supervisor", "_telemetry", "permits",
     )  # fmt: skip
 
     def __init__(self, services: Services, request: RunRequest, supervisor: Recipient, telemetry: RunTelemetry) -> None:
@@ -69,8 +73,7 @@ class ItemsInFlight(ItemsToStart):
         self._request = request
         self._run_id = request.handle.id
         self._workflow = request.workflow
-        self._waiting = NONE_WAIT
-        self._children_waiting = NONE_WAIT
+        self._waiting = self._children_waiting = NONE_WAIT
         may_leave = tasks_with_pools if services.runs_on == HERE else tasks_with_actions
         self._pooled_tasks = NO_TASKS if services.pools is None else may_leave(request.workflow)
         self._fixed_pools = {} if self._pooled_tasks else NO_POOLS
@@ -86,13 +89,13 @@ class ItemsInFlight(ItemsToStart):
             self._keyed = KeyedItems(services, request.workflow, self._run_id, self.refused)
         if request.shape.rated_tasks:
             self._rated = RatedItems(services, request.workflow, self._run_id, supervisor, self.refused)
-        self._missing = 0
-        """Items that wait for permits, but not in the queue of those."""
+        self._missing = 0  # items that wait for permits, but not in the queue of those
         self._requested_by = None if request.requested_by is None else request.requested_by.who
         self._lane = request.lane or services.dispatcher.lane()
         self._supervisor = supervisor
         self._telemetry = telemetry
         self._being_recorded = _NONE_RECORDED
+        self._at_once_until = 0.0
         self._running: dict[Key, ItemActor] = {}
         self._children: dict[Key, ItemActor] = {}
 
@@ -152,6 +155,7 @@ class ItemsInFlight(ItemsToStart):
             self._start_rated(self._rated, record_first)
 
     def _start_pooled(self, pooled: PooledItems, record_first: RecordFirst) -> None:
+        self._at_once_until = monotonic() + AT_ONCE_SECONDS
         for start, preceding_end, pool in pooled.take_permitted():
             self._start_one(start, preceding_end, pool, record_first)
 
@@ -222,29 +226,29 @@ class ItemsInFlight(ItemsToStart):
         services, workflow = self._services, self._workflow
         task, core_actions = workflow.tasks[start.task], workflow.semantics.core_actions
         if pool is None:
-            pool = HERE if self._pooled is None or depth is not None else self._pool_of(self._pooled, start)
+            pool = HERE
+            if self._pooled is not None and depth is None:  # one that waited here may have named none that exists
+                pool = self._pooled.pool_of(key_of(start)) or self._place_of(start)
         message = RunItem(
             start, task, self._supervisor, preceding_end, self._request.origin, depth, core_actions, child,
             pool, self._requested_by,
         )  # fmt: skip
         # An item that is alone takes its first turn at once. Others start in their order, with turns of other actors.
-        alone = not self._waiting and not self._running and not self._children and not self._being_recorded
+        alone = not (self._waiting or self._running or self._children or self._being_recorded)
         at_once = alone and task.with_items is None
+        if pool != HERE and self._lane.ready.empty():
+            at_once = at_once or monotonic() < self._at_once_until
         kind = ItemActor if depth is None else self._kind_of(start)
         return kind.start_lightly(self._lane, message, services, self._run_id, workflow.ref, at_once=at_once)
 
     def _kind_of(self, start: StartItem) -> type[ItemActor]:
         """Return the actor of an item without a permit: one with a sub-workflow, or one that waits."""
-        return (self._services.waiting_items or WAITING_ITEMS).get(action_of(self._workflow, start), ItemActor)
+        return (self._services.waiting_items or WAITING_ITEMS).get(action_of(self._workflow, start), SubWorkflowItem)
 
     def waits_for_message(self, start: StartItem) -> bool:
         """Return whether an item waits for people or for an event."""
         action = action_of(self._workflow, start)
         return action in WAITING_ITEMS and action in self._request.nested
-
-    def _pool_of(self, pooled: PooledItems, start: StartItem) -> str:
-        """Return the pool of an item that starts. One that waited here may have named a pool that does not exist."""
-        return pooled.pool_of(key_of(start)) or self._place_of(start)
 
     # ---- items in flight
 

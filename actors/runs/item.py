@@ -2,16 +2,15 @@
 
 import contextlib
 import hashlib
-from functools import partial
 from typing import Any
 
 import pykka
 
 from stretto.actors.actions import InvalidActionInput, UnknownAction
-from stretto.actors.dispatch import DispatchedActor, Overran, handles
+from stretto.actors.dispatch import LightActor, Overran, handles
 from stretto.actors.pools import HERE, PooledCall, PoolNeedsKey, UnknownPool, UnmetNeeds
 from stretto.actors.runners import Began, Call, Finished, Running, call_inline
-from stretto.actors.runs.child import ChildRun, begin_of_child, change_of_child, child_failure, child_of, parent_of
+from stretto.actors.runs.child import ChildRun
 from stretto.actors.runs.filled_inputs import filled
 from stretto.actors.runs.item_failures import check_code, too_large_message, unrendered_failure
 from stretto.actors.runs.item_output import (
@@ -25,12 +24,7 @@ from stretto.actors.runs.item_output import (
 from stretto.actors.runs.messages import (
     ActionBegan,
     ActionEnded,
-    AttachChild,
     AttemptTimedOut,
-    ChildCancelling,
-    ChildEnded,
-    ChildPauseChanged,
-    ChildRefused,
     ControlRun,
     Detach,
     ItemEnded,
@@ -38,7 +32,6 @@ from stretto.actors.runs.messages import (
     ReportOutput,
     ResumeItem,
     RunItem,
-    StartChild,
     StopItem,
     StopTookTooLong,
     WithdrawItem,
@@ -69,10 +62,9 @@ NOT_RETRIED = frozenset({"not_data", "result_too_large", "may_have_run", "worker
 _log = get_logger("stretto.items")
 
 
-class ItemActor(DispatchedActor):
+class ItemActor(LightActor):
     """Runs one attempt of one item. Not in Pykka's registry: the supervisor knows all items, and stops them."""
 
-    registered = False
     # Defaults on the class, which most items never change: an attribute costs time at each start.
     _input: Data = None
     _running: Running | None = None
@@ -151,46 +143,16 @@ class ItemActor(DispatchedActor):
             self._finish(call_inline(action, rendered, ids), services.timers.monotonic())
             return
         call = Call(ref, rendered, ids, start.timeout, start.visit, start.index, start.attempt, task.may_ask)
-        here = services.runners.start
-        call_in = here if pool is None or action.runner == "inline" else partial(start_in, pool, message)
-        self._running = call_in(action, call, self._send_end, None if start.timeout is None else self._send_begin)
+        begun = None if start.timeout is None else self._send_begin
+        if pool is None or action.runner == "inline":
+            self._running = services.runners.start(action, call, self.end_later, begun)
+        else:
+            self._may_rest = True
+            self._running = start_in(pool, message, action, call, self, begun)
 
     def _start_child(self, message: RunItem, ref: str, inputs: FrozenDict, depth: int) -> None:
-        """Start a sub-workflow's run, or attach to it. Its timeout counts from its start."""
-        start, task, services, known = message.start, message.task, self._services, child_of(message)
-        began = begin_of_child(known, services.now(), self._began)
-        child = ChildRun(services.engine, services.new_run_id() if known is None else known.run_id, began)
-        self._running = child
-        if start.timeout is not None:
-            self._remind(began.monotonic + start.timeout, AttemptTimedOut())
-        if known is not None:
-            services.engine.tell(AttachChild(child.run_id, self.actor_ref))
-            return
-        parent = parent_of(start, task, self._run_id, self._workflow)
-        services.engine.tell(StartChild(child.run_id, ref, inputs, parent, depth, message.origin, self.actor_ref))
-
-    @handles(ChildEnded)
-    def _child_ended(self, message: ChildEnded) -> None:
-        outcome, request = message.outcome, self._request
-        if outcome.status == "succeeded":
-            self._report("succeeded", outcome.output, None, self._services.timers.monotonic())
-        elif outcome.status == "cancelled":
-            self._report_cancelled(f"the run {message.run_id} was cancelled")
-        elif request is not None:
-            ref = _ref_of(request.start, request.task)
-            self._report_failure("failed", child_failure(message, ref, self._masked_input()))
-
-    @handles(ChildPauseChanged, ChildCancelling)
-    def _child_changed(self, message: ChildPauseChanged | ChildCancelling) -> None:
-        request = self._request
-        if request is not None:
-            with contextlib.suppress(pykka.ActorDeadError):  # the run has ended
-                request.supervisor.tell(change_of_child(message, request.start, self._services.now()))
-
-    @handles(ChildRefused)
-    def _child_refused(self, message: ChildRefused) -> None:
-        self._running = None  # there is no run
-        self._report_failure("failed", self._failure(message.code, message.message, retryable=False))
+        """Begin what takes no permit. The kinds of items that do it have their own."""
+        raise NotImplementedError
 
     @handles(PauseItem)
     def _pause(self, _message: PauseItem) -> None:
@@ -217,13 +179,20 @@ class ItemActor(DispatchedActor):
     def _remind(self, at: float, message: Any) -> None:
         self._reminder = self._services.timers.remind(at, self.actor_inbox, message)
 
-    def _send_end(self, finished: Finished) -> None:
-        """Called on a runner's thread: forward the result to this actor, or drop it if the item has ended."""
+    def end_later(self, finished: Finished) -> None:
+        """Called on any thread: forward the result to this actor, or drop it if the item has ended."""
         try:
             if self._request is None:
                 self._drop(finished)
             else:
                 self.actor_inbox.tell(ActionEnded(finished, self._services.timers.monotonic()))
+        except pykka.ActorDeadError:
+            self._drop(finished)
+
+    def end_within_turn(self, finished: Finished, at: float) -> None:
+        """Called within a turn of the supervisor: take the end of a call in a pool."""
+        try:
+            self._handle_within_turn(ActionEnded(finished, at))
         except pykka.ActorDeadError:
             self._drop(finished)
 
@@ -382,7 +351,7 @@ def _log_fields(run_id: str, workflow: str, request: RunItem | None) -> dict[str
     }
 
 
-def _ref_of(start: StartItem, task: Task) -> str:
+def ref_of(start: StartItem, task: Task) -> str:
     """Return the ref of an item's action, or of its sub-workflow."""
     return start.prepared.action if start.prepared is not None else task.action or ""
 

@@ -7,8 +7,8 @@ from typing import Final, TypeAlias
 from stretto.actors.actions import Action
 from stretto.actors.dispatch import Overran
 from stretto.actors.history import PoolWait
-from stretto.actors.pools import HERE, Pool, UnmetNeeds, can_leave, unknown_pool_error
-from stretto.actors.runners import Begun, Call, Done, Running
+from stretto.actors.pools import HERE, Caller, Pool, UnmetNeeds, can_leave, unknown_pool_error
+from stretto.actors.runners import Begun, Call, Running
 from stretto.actors.runs.messages import RunItem
 from stretto.actors.runs.services import Services
 from stretto.definitions.conductor import StartItem
@@ -101,7 +101,7 @@ def pool_of_item(services: Services, message: RunItem, run_id: str) -> Pool:
     needs = message.task.needs
     if needs is not None and (lacking := pool.offers.lacks(needs)):
         raise UnmetNeeds(f"no worker of the pool {pool.name} can have {lacking}")
-    if message.start.scope.facts.mask and not pool.keeps_secrets:
+    if not pool.keeps_secrets and message.start.scope.facts.mask:
         pool.refuse_secrets()
     return pool
 
@@ -117,14 +117,14 @@ def announced_action(services: Services, pool: Pool | None, message: RunItem, re
 
 
 def start_in(  # noqa: PLR0913, PLR0917 - what a call consists of
-    pool: Pool, message: RunItem, action: Action, call: Call, done: Done, begun: Begun | None
+    pool: Pool, message: RunItem, action: Action, call: Call, item: Caller, begun: Begun | None
 ) -> Running:
-    """Start the call of an item in its pool. Raises RuntimeError if the pool has been stopped."""
+    """Start the call of an item in its pool. Its supervisor hears of the end. Raises RuntimeError if the pool stops."""
     scope = message.start.scope
     snapshot = scope.snapshot if isinstance(scope, ItemScope) else scope
     return pool.perform(
-        action, call, done, begun, core=message.core_actions, once=message.task.delivery == "at_most_once",
-        needs=message.task.needs, context=_values, version=snapshot,
+        action, call, item, message.supervisor, begun, core=message.core_actions,
+        once=message.task.delivery == "at_most_once", needs=message.task.needs, context=_values, version=snapshot,
     )  # fmt: skip
 
 

@@ -22,16 +22,16 @@ from stretto.actors.dispatch import (
     when_settled,
 )
 from stretto.actors.history import (
-    Blockers,
     count_cancelled,
     ended_output,
     explain_waits,
     kept_report,
     quarantined_children,
 )
-from stretto.actors.journal import MAX_PENDING
 from stretto.actors.outcome import abandoned
+from stretto.actors.pools import CallsEnded
 from stretto.actors.runners import describe
+from stretto.actors.runs.blockers import blockers_of
 from stretto.actors.runs.change_messages import (
     FollowRun,
     NewsKind,
@@ -64,7 +64,6 @@ from stretto.actors.runs.messages import (
     WatchRun,
 )
 from stretto.actors.runs.needs import needs_of
-from stretto.actors.runs.pooled_calls import waits_for_pools
 from stretto.actors.runs.request import RunRequest, bind_inputs
 from stretto.actors.runs.services import Services
 from stretto.actors.runs.waiting_messages import CancelMadeInquiry, MakeInquiry, ReportMadeInquiry
@@ -249,6 +248,11 @@ class RunSupervisor(DispatchedActor):
         for message in early:
             self._forwarded(message)
 
+    @handles(CallsEnded)
+    def _calls_ended(self, message: CallsEnded) -> None:
+        for item, finished in message.ends:
+            item.end_within_turn(finished, message.at)
+
     # ---- requests
 
     @handles(Forwarded)
@@ -285,18 +289,11 @@ class RunSupervisor(DispatchedActor):
 
     @handles(ExplainWaits)
     def _waits(self, message: ExplainWaits) -> list[dict[str, Any]]:
-        run, link = self._run, self._services.journal
+        run = self._run
         if run.conductor is None:
             return []
-        use = self._services.runners.thread_use
-        blockers = Blockers(
-            run.items.waiting(), run.items.permits.requested, link.unavailable, link.pending >= MAX_PENDING,
-            run.streams.lagging, run.items.children(), self._services.runners.waiting_for_thread(run.run_id),
-            use.threads, use.left_behind, waits_for_pools(self._services, run.items.waiting_for_pools(), run.run_id),
-            run.items.waits(), run.items.waiting_for_keys(), run.items.waiting_for_rates(),
-        )  # fmt: skip
         children = quarantined_children(message.quarantined)
-        return [*children, *explain_waits(run.conductor, message.task, blockers)]
+        return [*children, *explain_waits(run.conductor, message.task, blockers_of(self._services, run))]
 
     @handles(ReportItemOutput)
     def _item_output(self, message: ReportItemOutput) -> dict[str, Any] | Deferred:

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pykka.messages import ProxyCall
 
-from stretto.actors.dispatch import Deferred, DispatchedActor, Dispatcher
+from stretto.actors.dispatch import Deferred, DispatchedActor, Dispatcher, LightActor
 from stretto.actors.dispatch.deferred import Reply
 from tests.support.waiting import PATIENCE
 
@@ -287,7 +287,7 @@ def test_performing_begins_with_a_message(seen: list[object], dispatcher: Dispat
         mailbox.tell("later still")
 
 
-class Brief(ShortLived):
+class Brief(LightActor, ShortLived):
     """Keeps the thread of each message, and fails at "fail"."""
 
     def __init__(self, turns: list[object]) -> None:
@@ -496,7 +496,7 @@ def test_proxy_offers_nothing_of_the_machinery(ref: pykka.ActorRef[Probe]) -> No
     """Beyond Pykka's own names, a proxy offers only what the actor's class declares for its users."""
     offered = {name for name in dir(DispatchedActor) if not name.startswith("_")}
     assert offered - set(dir(pykka.Actor)) == {
-        "actor_inbox", "actor_stopped", "actor_urn", "registered", "start_on", "start_with", "start_lightly",
+        "actor_inbox", "actor_stopped", "actor_urn", "registered", "start_on", "start_with",
         "on_turn_end",
     }  # fmt: skip
 

@@ -2,20 +2,18 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any, ClassVar
+from typing import Any
 
 import pykka
 import pytest
 
-from stretto.actors.dispatch import DispatchedActor, Dispatcher, Lane, Mailbox
+from stretto.actors.dispatch import Dispatcher, Lane, LightActor, Mailbox
 from stretto.actors.dispatch.mailbox import STOPPED
 from tests.support.waiting import PATIENCE
 
 
-class Light(DispatchedActor):
+class Light(LightActor):
     """Calls its messages with itself."""
-
-    registered: ClassVar[bool] = False
 
     def __init__(self, seen: list[object]) -> None:
         self.seen = seen
@@ -38,6 +36,34 @@ def end(actor: Light) -> None:
 
 def note(actor: Light) -> None:
     actor.seen.append("noted")
+
+
+def rest(actor: Light) -> None:
+    """Wait for a message within the turn of another actor."""
+    actor._may_rest = True
+    actor.seen.append("rests")
+
+
+class Turn(LightActor):
+    """Takes the turn of another actor: calls its message."""
+
+    def on_receive(self, message: Callable[[], Any]) -> None:
+        message()
+        self._stop()
+
+
+def within_turn(lane: Lane, work: Callable[[], Any]) -> None:
+    """Do something within the turn of an actor, and wait for it."""
+    done: pykka.Future[Any] = pykka.ThreadingFuture()
+
+    def answer() -> None:
+        try:
+            done.set(work())
+        except pykka.ActorDeadError:
+            done.set_exception()
+
+    Turn.start_lightly(lane, answer)
+    done.get(timeout=PATIENCE)
 
 
 @pytest.fixture
@@ -188,3 +214,84 @@ def test_threads_that_ask_at_the_same_time_get_the_same_mailbox(dispatcher: Disp
         assert len(set(found)) == 1
         with pytest.raises(pykka.ActorDeadError):
             actor.actor_ref.ask(note, timeout=PATIENCE)
+
+
+def test_one_that_rests_handles_its_next_message_within_the_turn_of_another_without_a_mailbox(
+    dispatcher: Dispatcher,
+) -> None:
+    """As an item whose call in a pool has ended."""
+    seen: list[object] = []
+    lane = dispatcher.lane()
+    actor = Light.start_lightly(lane, rest, seen)
+
+    def hand_over() -> None:
+        actor._handle_within_turn(note)
+        seen.append("told")
+
+    within_turn(lane, hand_over)
+    within_turn(lane, lambda: actor._handle_within_turn(end))
+    dispatcher.stop()
+    assert seen == ["rests", "noted", "told", "ended"]
+    assert not is_made(actor)
+    assert dispatcher.alive() == {"Light": 0, "Turn": 0}
+
+
+def test_one_that_rests_makes_its_mailbox_for_a_message_of_another_thread(dispatcher: Dispatcher) -> None:
+    """What comes within a turn then waits behind that message."""
+    seen: list[object] = []
+    lane = dispatcher.lane()
+    actor = Light.start_lightly(lane, rest, seen, at_once=True)
+
+    def tell() -> None:
+        actor.actor_inbox.tell(note)
+        actor._handle_within_turn(end)
+        seen.append("told")
+
+    within_turn(lane, tell)
+    dispatcher.stop()
+    assert seen == ["rests", "told", "noted", "ended"]
+    assert dispatcher.alive() == {"Light": 0, "Turn": 0}
+
+
+def test_one_that_rests_and_fails_is_stopped(dispatcher: Dispatcher) -> None:
+    """Only itself, not the actor whose turn it is."""
+    seen: list[object] = []
+    error = RuntimeError("broken")
+    lane = dispatcher.lane()
+    actor = Light.start_lightly(lane, rest, seen)
+
+    def fail(_actor: Light) -> None:
+        raise error
+
+    def hand_over() -> None:
+        actor._handle_within_turn(fail)
+        seen.append("told")
+
+    within_turn(lane, hand_over)
+    with pytest.raises(pykka.ActorDeadError):
+        within_turn(lane, lambda: actor._handle_within_turn(note))
+    assert seen == ["rests", error, "told"]
+    assert dispatcher.alive()["Light"] == 0
+
+
+def test_a_mailbox_that_is_made_while_its_actor_begins_to_rest_loses_no_message() -> None:
+    """One thread begins the rest, another one sends a message."""
+    dispatcher, gate = Dispatcher(), threading.Barrier(2)
+
+    def meet(actor: Light) -> None:
+        rest(actor)
+        gate.wait(PATIENCE)
+
+    for _ in range(200):
+        ended = threading.Event()
+
+        def leave(actor: Light, ended: threading.Event = ended) -> None:
+            end(actor)
+            ended.set()
+
+        actor = Light.start_lightly(dispatcher.lane(), meet, [])
+        gate.wait(PATIENCE)
+        actor.actor_inbox.tell(leave)
+        assert ended.wait(PATIENCE)
+    dispatcher.stop()
+    assert dispatcher.alive() == {"Light": 0}

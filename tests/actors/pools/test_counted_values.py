@@ -1,7 +1,6 @@
 """What travels for contexts of 0 to 50 MB, counted: bytes an item, large values sent, and large values decoded."""
 
 from collections.abc import Callable
-from queue import SimpleQueue
 from typing import Any, TypeAlias
 
 import msgspec
@@ -11,11 +10,12 @@ from stretto.actors.actions import Action, ActionRegistry
 from stretto.actors.pools import Pool, PoolOptions, RayPlace, values
 from stretto.actors.pools.messages import Perform, Welcome
 from stretto.actors.pools.values import LEAST_WEIGHT
-from stretto.actors.runners import Call, Finished
+from stretto.actors.runners import Call
 from stretto.definitions.data import Data, FrozenDict, decode_json, encode_json, freeze
 from stretto.metrics import CallIds
 from tests.support.engines import Bench
 from tests.support.in_process_pools import InProcessCarrier
+from tests.support.pool_ends import Ends
 from tests.support.ray_clusters import RayCluster, needs_ray
 from tests.support.waiting import PATIENCE
 
@@ -61,10 +61,10 @@ def counts_of(megabytes: int, monkeypatch: pytest.MonkeyPatch, *, inputs_use_it:
         table = freeze(table_of(megabytes))
         given = freeze({"table": table if inputs_use_it else ["small"]})
         assert isinstance(given, FrozenDict)
-        ends: SimpleQueue[Finished] = SimpleQueue()
+        ends = Ends()
         for index in range(ITEMS):
             call = Call(LENGTH.ref, given, CallIds("run", "ops.flow", "fan", index), None, 1, index, 1)
-            pool.perform(LENGTH, call, ends.put, context=lambda _version: [table], version=table)
+            pool.perform(LENGTH, call, ends, ends, context=lambda _version: [table], version=table)
         carrier.join()
         expected = megabytes * 1_000 if inputs_use_it else 1
         assert [ends.get(timeout=PATIENCE).result for _ in range(ITEMS)] == [expected] * ITEMS

@@ -25,9 +25,10 @@ from stretto.actors.pools.messages import (
     decode_to_worker,
     encode,
 )
-from stretto.actors.runners import Call, Finished
+from stretto.actors.runners import Call
 from stretto.definitions.data import FrozenDict, freeze
 from stretto.metrics import CallIds
+from tests.support.pool_ends import Ends
 from tests.support.waiting import PATIENCE
 
 ENGINE = 3
@@ -107,10 +108,10 @@ def pool(carrier: HandCarrier, capacities: "SimpleQueue[int]") -> Iterator[Pool]
     pool.stop()
 
 
-def perform(pool: Pool, ends: "SimpleQueue[Finished]") -> None:
+def perform(pool: Pool, ends: Ends) -> None:
     given = freeze({"text": "hi"})
     assert isinstance(given, FrozenDict)
-    pool.perform(GREET, Call("ops.greet", given, CallIds("run", "ops.flow", "task", 0), None, 1, 0, 1), ends.put)
+    pool.perform(GREET, Call("ops.greet", given, CallIds("run", "ops.flow", "task", 0), None, 1, 0, 1), ends, ends)
 
 
 @pytest.mark.parametrize("data", [b"", b"\x00garbage", encode(WELCOME), b"\x92\xa5Ended\x01"])
@@ -118,7 +119,7 @@ def test_a_worker_that_sends_garbage_is_lost_and_its_calls_go_elsewhere(
     pool: Pool, carrier: HandCarrier, data: bytes
 ) -> None:
     """Its connection is ended."""
-    ends: SimpleQueue[Finished] = SimpleQueue()
+    ends = Ends()
     carrier.join("w-1")
     perform(pool, ends)
     assert carrier.batch()[0] == "w-1"
@@ -147,7 +148,7 @@ def test_the_capacity_is_two_batches_of_each_worker(
 
 def test_a_call_that_begins_is_told_and_one_that_waits_ends_with_the_pool(carrier: HandCarrier) -> None:
     """Nobody waits for ever."""
-    ends: SimpleQueue[Finished] = SimpleQueue()
+    ends = Ends()
     pool = Pool("compute", carrier, WELCOME)
     pool.start(lambda _capacity: None)
     carrier.join()
@@ -170,13 +171,13 @@ def test_a_call_enters_the_pool_in_few_calls_of_python_functions(carrier: HandCa
         if event == "call" and frame.f_globals["__name__"].startswith("stretto.actors.pools"):
             calls[frame.f_code.co_qualname] += 1
 
-    given, snapshot = freeze({"text": "hi"}), object()
+    given, snapshot, ends = freeze({"text": "hi"}), object(), Ends()
     assert isinstance(given, FrozenDict)
     call = Call("ops.greet", given, CallIds("run", "ops.flow", "task", 0), None, 1, 0, 1)
     sys.setprofile(count)
     try:
         for _ in range(1_000):
-            pool.perform(GREET, call, print, version=snapshot)
+            pool.perform(GREET, call, ends, ends, version=snapshot)
     finally:
         sys.setprofile(None)
     assert sum(calls.values()) < 4.1 * 1_000, calls
@@ -184,7 +185,7 @@ def test_a_call_enters_the_pool_in_few_calls_of_python_functions(carrier: HandCa
 
 def test_calls_of_one_turn_wake_the_pool_once(carrier: HandCarrier) -> None:
     """Each time would cost more than all else that the pool does for a call."""
-    ends: SimpleQueue[Finished] = SimpleQueue()
+    ends = Ends()
     pool = Pool("compute", carrier, WELCOME)
     for _ in range(100):
         perform(pool, ends)

@@ -139,13 +139,13 @@ def test_a_thread_that_cannot_be_stopped_is_left_behind_and_counted(
     """A timed-out plain function goes on; its late result is dropped, and counted."""
     bench = start_bench()
     late = threading.Event()
-    send_end = ItemActor._send_end
+    send_end = ItemActor.end_later
 
     def sending(self: ItemActor, finished: Any) -> None:
         send_end(self, finished)
         late.set()
 
-    with patch.object(ItemActor, "_send_end", sending):
+    with patch.object(ItemActor, "end_later", sending):
         error = failed_with(bench, "action: test.stubborn\n    timeout: 0.01")
         assert error["code"] == "timed_out"
         released.set()

@@ -1,5 +1,6 @@
 """Where the calls of a run go: to the pool that the definition names, to the default pool, or nowhere."""
 
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 
 from stretto.actors import action
 from stretto.actors.actions import ActionRegistry
+from stretto.actors.dispatch import Mailbox
 from stretto.actors.pools import Pool, PoolOptions, UnknownPool
 from stretto.actors.pools import pools as pools_module
 from stretto.definitions.errors import InvalidDefinition
@@ -107,3 +109,27 @@ def test_an_unknown_default_pool_is_refused(start_bench: Callable[..., Bench]) -
     """With the nearest name."""
     with pytest.raises(UnknownPool, match=r"there is no pool 'compite'; did you mean 'compute'"):
         start_bench(pools={"compute": PoolOptions()}, runs_on="compite")
+
+
+def test_an_item_in_a_pool_has_no_mailbox_and_few_turns_of_its_own(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its supervisor starts it, and hands it the end of its call. A turn of its own would cost as much as the call."""
+    mailboxes: Counter[str] = Counter()
+    made = Mailbox.open
+
+    def noted(mailbox: Any, owner: Any, *rest: Any) -> None:
+        mailboxes[type(owner).__name__] += 1
+        made(mailbox, owner, *rest)
+
+    monkeypatch.setattr(Mailbox, "open", noted)
+    tasks = f'[{{name: a, {GREET}, with_items: "{{{{ range(500) }}}}"}}]'
+    assert bench.run(f"tasks: {tasks}\n").status == "succeeded"
+    assert mailboxes["RunSupervisor"] == 1
+    assert mailboxes["ItemActor"] == 0
+
+
+def test_an_item_in_a_pool_with_a_timeout_ends_as_well(bench: Bench) -> None:
+    """The begin of its call comes from the pool's thread, which makes its mailbox."""
+    tasks = f'[{{name: a, {GREET}, timeout: 60, with_items: "{{{{ range(50) }}}}"}}]'
+    assert bench.run(f"tasks: {tasks}\n").status == "succeeded"
