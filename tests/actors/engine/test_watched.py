@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import text
 
 from stretto.actors.engine import elsewhere, watched
+from stretto.actors.engine.elsewhere import RunsElsewhere
 from stretto.actors.engine.run_states import decode_news
 from stretto.actors.engine.watched import NEWS_SECONDS
 from stretto.actors.journal import Happened, PeerNews, PeerWatches, RunsLooked, WatchedRun
@@ -171,6 +172,13 @@ def test_a_look_that_is_faster_than_the_news_of_the_end_waits_for_them(
         else:
             publish(self, watcher, run_id, body)
 
+    reads, read_end = list[str](), RunsElsewhere._read_end
+
+    def note(self: RunsElsewhere, run_id: str, followed: Any) -> None:
+        reads.append(run_id)
+        read_end(self, run_id, followed)
+
+    monkeypatch.setattr(RunsElsewhere, "_read_end", note)
     monkeypatch.setattr(elsewhere, "LAST_NEWS_SECONDS", PATIENCE)
     news = Taken(monkeypatch, PeerNews)
     first, second = shared(600, actions=actions), shared(600, actions=actions)
@@ -181,7 +189,8 @@ def test_a_look_that_is_faster_than_the_news_of_the_end_waits_for_them(
     get(first.proxy.skip_item(run.id, "first", 0))
     send = held.get(timeout=PATIENCE)
     second.proxy.actor_ref.tell(RunsLooked({run.id: WatchedRun(None, "succeeded", 100)}, renewed=True))
-    get(second.proxy.run(run.id))  # it has handled the look
+    get(second.proxy.runs_in_progress())  # it has handled the look
+    assert reads == []
     send()
     assert Counter(there.to_the_end().items["work"].states or b"") == {3: 17, 4: 3}
 
