@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pykka
@@ -15,7 +14,6 @@ from stretto.actors.journal.actor import JournalActor
 from stretto.actors.journal.sql.writer import SqlWriter
 from stretto.actors.outcome import RunWasParked
 from stretto.actors.runs import GraceElapsed
-from stretto.actors.runs.item import ItemActor
 from stretto.metrics import configure_logging
 from tests.support.engines import Bench, outcome_of
 from tests.support.waiting import PATIENCE, Lines
@@ -24,16 +22,6 @@ if TYPE_CHECKING:
     from stretto.actors import RunHandle
 
 SHORT = "tasks: [{name: a, action: core.noop}]\n"
-PARENT = """
-tasks:
-  - {name: first, action: core.sleep, input: {seconds: 1000}, next: [{do: below}]}
-  - {name: below, action: test.child}
-"""
-CHILD = """
-ref: test.child
-version: "1.0.0"
-tasks: [{name: a, action: core.sleep, input: {seconds: 1000}}]
-"""
 
 
 class HeldEnd:
@@ -126,27 +114,3 @@ def test_a_store_that_does_not_answer_holds_up_no_end(
     thread.join(PATIENCE)
     assert not thread.is_alive()
     start_bench(store=sqlite_url)  # it has released the store
-
-
-def test_a_sub_workflow_that_begins_after_the_grace_is_parked_as_well(
-    start_bench: Callable[..., Bench], sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """An item has asked for it before its run was abandoned."""
-    start = ItemActor._start_child
-
-    def late(self: ItemActor, *given: Any) -> None:
-        self._services.engine.tell(GraceElapsed())
-        start(self, *given)
-
-    monkeypatch.setattr(ItemActor, "_start_child", late)
-    folder = tmp_path / "workflows"
-    folder.mkdir()
-    (folder / "child.yaml").write_text(CHILD)
-    (folder / "parent.yaml").write_text(f'ref: test.parent\nversion: "1.0.0"\n{PARENT}')
-    bench = start_bench(store=sqlite_url, definitions=str(folder))
-    run = bench.proxy.submit("test.parent").get(timeout=PATIENCE)
-    stopped = bench.proxy.stop()
-    bench.proxy.skip_item(run.id, "first", 0)  # the run may be parked before this is answered
-    stopped.get(timeout=PATIENCE)
-    with pytest.raises(RunWasParked):
-        outcome_of(run)
