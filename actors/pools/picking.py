@@ -130,7 +130,8 @@ class BatchPicker:
 def joined(batches: Sequence[list[PooledCall]]) -> Iterator[list[PooledCall]]:
     """Yield the batches of one worker for a message each: a message costs as much as a hundred calls.
 
-    Those with large values, and those that are together more than one message should have, travel by themselves.
+    Those with large values, and those that are together more than one message should have, travel by themselves: a
+    message that is too large fails all of its calls.
     """
     if len(batches) == 1:
         yield batches[0]
@@ -140,11 +141,14 @@ def joined(batches: Sequence[list[PooledCall]]) -> Iterator[list[PooledCall]]:
     for batch in batches:
         splits = [each.split for each in batch]
         weight = sum([len(each.text) for each in splits])
-        apart = size + weight > MAX_BATCH_BYTES or len(whole) + len(batch) > MAX_BATCH_ITEMS
-        if whole and (apart or any(each.values for each in splits)):
+        alone = any(each.values for each in splits)
+        if whole and (alone or size + weight > MAX_BATCH_BYTES or len(whole) + len(batch) > MAX_BATCH_ITEMS):
             yield whole
             whole, size = [], 0
-        whole = whole + batch if whole else batch
-        size += weight
+        if alone:
+            yield batch
+        else:
+            whole = whole + batch if whole else batch
+            size += weight
     if whole:
         yield whole

@@ -34,4 +34,5 @@ def test_a_batch_with_large_values_travels_by_itself() -> None:
     room = Room()
     large = room.make(2, context=freeze(list(range(5_000))))
     assert large[0].split.values
-    assert sizes([room.make(0, 1), large, room.make(3)]) == [2, 2]
+    assert sizes([room.make(0, 1), large, room.make(3), room.make(4)]) == [2, 1, 2]
+    assert sizes([large, room.make(3)]) == [1, 1]

@@ -31,6 +31,7 @@ from stretto.actors.pools.messages import (
     ValueMissing,
     Values,
     Welcome,
+    encode,
 )
 from stretto.actors.pools.notes import PoolNotes
 from stretto.actors.pools.scheduler import MAX_LOSSES, Scheduler
@@ -503,6 +504,25 @@ def test_an_input_that_no_message_can_carry_fails_its_call_alone(room: Room, mon
     assert "too large for a worker" in room.ends[0].error
     assert list(room.sendings()) == [1]
     assert room.scheduler.in_flight == 1
+
+
+def test_large_values_that_no_message_can_carry_fail_no_call_of_the_next_batch(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker is ready for both batches, which would be one message without the values."""
+    send = room.scheduler._send
+
+    def refuse_large(worker: str, message: ToWorker) -> None:
+        if len(encode(message)) > 2 * LEAST_WEIGHT:
+            raise InvalidMessage("a message must have fewer bytes")
+        send(worker, message)
+
+    monkeypatch.setattr(room.scheduler, "_send", refuse_large)
+    room.add(0, context=freeze(list(range(2 * LEAST_WEIGHT))))
+    room.add(1)
+    room.join(slots=1)
+    assert {at: end.kind for at, end in room.ends.items()} == {0: "not_data"}
+    assert list(room.sendings()) == [1]
 
 
 def test_new_values_count_for_the_bytes_of_a_batch(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
