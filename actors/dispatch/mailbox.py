@@ -216,9 +216,11 @@ class Mailbox(Generic[OwnerT]):
         for message in self._take_rest():
             if isinstance(message, Envelope):
                 self._dismiss(message)
+            elif isinstance(message, _ActorStop):
+                pass  # before the look at a protocol, which takes microseconds: a run ends with one
             elif isinstance(message, Returnable):
                 message.return_to_sender()
-            elif not isinstance(message, _ActorStop):
+            else:
                 dropped += 1
         for deferred in tuple(self.pending or ()):
             deferred.fail(pykka.ActorDeadError(f"{self.urn} stopped before it answered"))

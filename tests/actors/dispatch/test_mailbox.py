@@ -1,11 +1,13 @@
 """Messages that are not lost when their actor stops before it handles them."""
 
+import sys
 import threading
+from types import FrameType
 
 import pykka
 import pytest
 
-from stretto.actors.dispatch import DispatchedActor, Dispatcher
+from stretto.actors.dispatch import DispatchedActor, Dispatcher, Mailbox
 from tests.support.waiting import PATIENCE
 
 
@@ -51,3 +53,22 @@ def test_a_message_to_a_stopped_actor_raises_instead() -> None:
     with pytest.raises(pykka.ActorDeadError):
         reader.tell(letter)
     assert not letter.returned.is_set()
+
+
+def test_a_stop_that_waits_is_not_looked_at_as_a_message_that_may_return() -> None:
+    """The look at a protocol takes microseconds, and each run ends with such a stop."""
+    mailbox: Mailbox[DispatchedActor] = Mailbox()
+    mailbox.open(DispatchedActor(), lambda _owner: True, lambda: None)
+    mailbox.request_stop()
+    looks = 0
+
+    def count(frame: FrameType, event: str, _argument: object) -> None:
+        nonlocal looks
+        looks += event == "call" and frame.f_code.co_name == "__instancecheck__"
+
+    sys.setprofile(count)
+    try:
+        mailbox.close()
+    finally:
+        sys.setprofile(None)
+    assert looks == 0
