@@ -22,7 +22,7 @@ class Canceller(Protocol):
     """Cancels a call on the pool's thread."""
 
     def cancel(self, pooled: "PooledCall") -> bool:
-        """Ask for the call's end. Return False if it has ended."""
+        """Ask for the call's end. Return True if its caller has it to come."""
 
     def withdraw(self, pooled: "PooledCall") -> None:
         """Ask for the call's end if no worker has got it."""
@@ -89,7 +89,7 @@ class PooledCall(msgspec.Struct, eq=False):
     log: WorkerLog | None = None
 
     def cancel(self) -> bool:
-        """Cancel the call. Its end follows if this returns True."""
+        """Cancel the call. Its end follows, and is that of the code if it was over before."""
         return self.canceller.cancel(self)
 
     def withdraw(self) -> None:

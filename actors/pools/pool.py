@@ -154,10 +154,9 @@ class Pool:
         return pooled
 
     def cancel(self, pooled: PooledCall) -> bool:
-        """Cancel a call. Return False if it has ended."""
-        if pooled.ended:
-            return False
-        self._inbox.put(lambda _now: self._do(self._scheduler.cancel, pooled))
+        """Cancel a call. Return True: its end follows, or is on its way to its caller behind other messages."""
+        if not pooled.ended:
+            self._inbox.put(lambda _now: self._do(self._scheduler.cancel, pooled))
         return True
 
     def withdraw(self, pooled: PooledCall) -> None:

@@ -1,5 +1,6 @@
 """Where the calls of a run go: to the pool that the definition names, to the default pool, or nowhere."""
 
+import threading
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -10,12 +11,15 @@ import pytest
 from stretto.actors import action
 from stretto.actors.actions import ActionRegistry
 from stretto.actors.dispatch import Mailbox
-from stretto.actors.pools import Pool, PoolOptions, UnknownPool
+from stretto.actors.pools import Pool, PoolOptions, UnknownPool, ending, scheduler
 from stretto.actors.pools import pools as pools_module
 from stretto.definitions.errors import InvalidDefinition
-from tests.support.engines import Bench
+from tests.support.engines import Bench, outcome_of
 from tests.support.in_process_pools import WorkerHere
+from tests.support.waiting import PATIENCE
 
+STARTED = threading.Semaphore(0)
+RELEASE = threading.Event()
 GREET = "action: roaming.greet, input: {text: hello}"
 ORQUESTA = """version: 1.0
 tasks:
@@ -34,6 +38,14 @@ tasks:
 def greet(text: str) -> str:
     """Return the text."""
     return text
+
+
+@action("roaming.wait")
+def wait() -> str:
+    """Return when the test lets it."""
+    STARTED.release()
+    assert RELEASE.wait(PATIENCE)
+    return "done"
 
 
 @pytest.fixture
@@ -133,3 +145,32 @@ def test_an_item_in_a_pool_with_a_timeout_ends_as_well(bench: Bench) -> None:
     """The begin of its call comes from the pool's thread, which makes its mailbox."""
     tasks = f'[{{name: a, {GREET}, timeout: 60, with_items: "{{{{ range(50) }}}}"}}]'
     assert bench.run(f"tasks: {tasks}\n").status == "succeeded"
+
+
+def test_an_item_whose_call_has_ended_before_it_was_cancelled_has_succeeded(
+    start_bench: Callable[..., Bench], sent: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its end waits for the run's supervisor behind the cancel. A run that is started anew must not do it again."""
+    assert sent == []
+    bench, cancel, report = start_bench(pools={"compute": PoolOptions()}), Pool.cancel, ending.report_ends
+    reported = threading.Event()
+
+    def report_and_tell(ended: Any) -> None:
+        report(ended)
+        reported.set()
+
+    def cancel_late(pool: Pool, pooled: Any) -> bool:
+        RELEASE.set()
+        assert reported.wait(PATIENCE)
+        return cancel(pool, pooled)
+
+    monkeypatch.setattr(scheduler, "report_ends", report_and_tell)
+    monkeypatch.setattr(Pool, "cancel", cancel_late)
+    RELEASE.clear()
+    handle = bench.submit(
+        "cancellation_policy: cancel_running\ntasks: [{name: a, action: roaming.wait, runs_on: compute}]\n"
+    )
+    assert STARTED.acquire(timeout=PATIENCE)
+    bench.proxy.cancel(handle.id).get(timeout=PATIENCE)
+    outcome = outcome_of(handle)
+    assert (outcome.status, outcome.errors) == ("cancelled", [])
