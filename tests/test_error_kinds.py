@@ -37,7 +37,7 @@ COMPUTED: dict[tuple[str, str], set[str]] = {
     ("actors/runners/remote_calls.py", "end.kind"): RUNNERS,
     ("actors/runs/execution.py", "kind"): {InvalidKey.code},
     ("actors/runs/item.py", "kind"): PASSED_ON,
-    ("actors/runs/item.py", "message.code"): PASSED_ON,
+    ("actors/runs/sub_workflow_item.py", "message.code"): PASSED_ON,
     ("actors/runs/item.py", "error.code"): {
         InvalidActionInput.code,
         PoolNeedsKey.code,

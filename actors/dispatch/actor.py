@@ -219,12 +219,6 @@ class DispatchedActor(pykka.Actor):
             mailbox.release()
         return mailbox
 
-    def _is_over_lightly(self) -> bool:
-        """Return whether it has stopped without a mailbox, and count it out then."""
-        if self._stopped_lightly and self._opening is not None:
-            self._opening[1]()
-        return self._stopped_lightly
-
     def _rest(self) -> bool:
         """Wait for the next message without a mailbox. Return False if there is one."""
         with making:
@@ -239,7 +233,7 @@ class DispatchedActor(pykka.Actor):
         self._abandon()
         raise pykka.ActorDeadError("the dispatcher is stopped")
 
-    def _take_turn(self, limit: int, began: float) -> bool:  # noqa: C901 - a call for each message would cost a percent of an item
+    def _take_turn(self, limit: int, began: float) -> bool:  # noqa: C901, PLR0915 - a call for each message would cost a percent of an item
         """Handle up to `limit` messages of a turn that `began` on the monotonic clock.
 
         Return True if more wait and the claim was kept for another turn.
@@ -252,7 +246,11 @@ class DispatchedActor(pykka.Actor):
             except BaseException as error:
                 _ = self.actor_inbox  # for the actor's name in the log
                 self._handle_error(error, None)
-            if self._is_over_lightly() or (self._may_rest and self._rest()):
+            if self._stopped_lightly:
+                if self._opening is not None:
+                    self._opening[1]()
+                return False
+            if self._may_rest and self._rest():
                 return False
             handled = 1
         mailbox = self.actor_inbox
@@ -339,7 +337,9 @@ class DispatchedActor(pykka.Actor):
     def _abandon(self) -> None:
         self._first_message = None
         self._leave()
-        if not self._is_over_lightly():
+        if self._stopped_lightly and self._opening is not None:
+            self._opening[1]()
+        else:
             self.actor_inbox.close()
 
     def _leave(self) -> None:

@@ -10,11 +10,13 @@ from stretto.actors.dispatch import clock
 from stretto.actors.events import waits
 from stretto.actors.history import loading
 from stretto.actors.journal import messages as journal_messages
+from stretto.actors.pools import ends
 from stretto.actors.runs import change_messages, event_messages, looking, recovery_messages, reminders, waiting_messages
 from stretto.actors.runs import messages as run_messages
 from stretto.actors.runs.event_wait_item import EventWaitItem
 from stretto.actors.runs.execution import EXECUTION_HANDLERS
 from stretto.actors.runs.recovering import RecoveringSupervisor
+from stretto.actors.runs.sub_workflow_item import SubWorkflowItem
 from stretto.actors.runs.waiting_item import WaitingItem
 from tests.support.paths import DOCS
 
@@ -30,6 +32,7 @@ MODULES = (
     journal_messages,
     loading,
     clock,
+    ends,
 )
 CONTENTS = {
     "EventWait",
@@ -81,6 +84,6 @@ def test_each_receiver_handles_its_documented_messages() -> None:
     receivers = documented()
     supervisor = names({**EXECUTION_HANDLERS, **RecoveringSupervisor._message_handlers})
     assert receivers["a run's supervisor"] == supervisor
-    assert receivers["an item"] == names({**WaitingItem._message_handlers, **EventWaitItem._message_handlers}) | {
-        "RunItem"
-    }
+    items = (SubWorkflowItem, WaitingItem, EventWaitItem)
+    handled = {name for each in items for name in names(dict(each._message_handlers))}
+    assert receivers["an item"] == handled | {"RunItem"}

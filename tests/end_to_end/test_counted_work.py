@@ -18,7 +18,7 @@ from unittest import mock
 
 import pytest
 
-from stretto.actors.dispatch import DispatchedActor, Dispatcher, Mailbox
+from stretto.actors.dispatch import Dispatcher, LightActor, Mailbox
 from stretto.actors.runs import RunSupervisor
 from stretto.definitions.data import COMPILED
 from tests.support.harness import PATIENCE, Bed, running_engine, write_workflow
@@ -189,13 +189,13 @@ def test_a_small_run_makes_the_same_calls_beside_waiting_runs(tmp_path: Path) ->
 def test_messages_and_actors(workflow: Path) -> None:
     """An item is an actor, which finds one message when it is born, and sends one before it ends."""
     told: Counter[str] = Counter()
-    tell, start_lightly, admit = Mailbox.tell, DispatchedActor.start_lightly.__func__, Dispatcher.admit  # type: ignore[attr-defined]
+    tell, start_lightly, admit = Mailbox.tell, LightActor.start_lightly.__func__, Dispatcher.admit  # type: ignore[attr-defined]
 
     def telling(mailbox: Mailbox[Any], message: object) -> None:
         told["messages"] += 1
         tell(mailbox, message)
 
-    def performing(cls: type[DispatchedActor], *given: Any, **chosen: Any) -> Any:
+    def performing(cls: type[LightActor], *given: Any, **chosen: Any) -> Any:
         told["messages"] += 1
         return start_lightly(cls, *given, **chosen)
 
@@ -206,7 +206,7 @@ def test_messages_and_actors(workflow: Path) -> None:
     with (
         running_engine() as bed,
         mock.patch.object(Mailbox, "tell", telling),
-        mock.patch.object(DispatchedActor, "start_lightly", classmethod(performing)),
+        mock.patch.object(LightActor, "start_lightly", classmethod(performing)),
         mock.patch.object(Dispatcher, "admit", admitting),
     ):
         fan_out(bed, workflow, 10)

@@ -42,7 +42,7 @@ rehearser = rehearser_of_cases()
 def decode_all(start):
     work = [
         lambda: [from_stored(definition.encode())],
-        lambda: [decode_entry(Columns(kind, 1.0, "a", 0, 0, 1, "failed", body=b.encode())) for kind, b in entries],
+        lambda: [decode_entry(Columns(kind, 1.0, "a", 0, 0, 1, "failed", body=b.encode()), str) for kind, b in entries],
         lambda: [request_of(route_of(requests.Submit), {}, (), each.encode()) for each in bodies],
         lambda: [answer_of(route_of(requests.Runs), each.encode()) for each in answers],
         lambda: [answer(b'{"workflow": 1}', rehearser)],
