@@ -8,7 +8,7 @@ from stretto.actors.pools.ray_pipe import MAX_REASON_CHARACTERS
 _SEQUENCE: Final = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 """A control sequence, such as that of a colour."""
 _OWN_ERROR: Final = re.compile(r"^stretto(?:\.\w+)+: ")
-"""The class of an error of ours in the last line of a traceback: the text behind it is enough without the class."""
+"""The class of an error that Stretto raised, in the last line of a traceback. Its text needs no class before it."""
 
 
 def reason_of(error: BaseException) -> str:
