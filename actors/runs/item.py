@@ -44,13 +44,11 @@ from stretto.definitions.conductor import (
     ItemCompleted,
     PauseRequested,
     ResumeRequested,
-    StartItem,
     masked_input,
 )
 from stretto.definitions.data import Data, FrozenDict, encode_json, object_of, weigh
 from stretto.definitions.errors import ExpressionError
 from stretto.definitions.expressions import NOT_QUICK, Constant, Moment, NotQuick
-from stretto.definitions.model import Task
 from stretto.metrics import CallIds, get_logger
 
 STOP_GRACE_SECONDS = 10.0
@@ -349,11 +347,6 @@ def _log_fields(run_id: str, workflow: str, request: RunItem | None) -> dict[str
         "task": start.task if start else None,
         "item_index": start.index if start else None,
     }
-
-
-def ref_of(start: StartItem, task: Task) -> str:
-    """Return the ref of an item's action, or of its sub-workflow."""
-    return start.prepared.action if start.prepared is not None else task.action or ""
 
 
 def _digest(data: Data) -> bytes:

@@ -6,7 +6,7 @@ import pykka
 
 from stretto.actors.dispatch import handles
 from stretto.actors.runs.child import ChildRun, begin_of_child, change_of_child, child_failure, child_of, parent_of
-from stretto.actors.runs.item import ItemActor, ref_of
+from stretto.actors.runs.item import ItemActor
 from stretto.actors.runs.messages import (
     AttachChild,
     AttemptTimedOut,
@@ -17,7 +17,9 @@ from stretto.actors.runs.messages import (
     RunItem,
     StartChild,
 )
+from stretto.definitions.conductor import StartItem
 from stretto.definitions.data import FrozenDict
+from stretto.definitions.model import Task
 
 
 class SubWorkflowItem(ItemActor, label="ItemActor"):
@@ -45,7 +47,7 @@ class SubWorkflowItem(ItemActor, label="ItemActor"):
         elif outcome.status == "cancelled":
             self._report_cancelled(f"the run {message.run_id} was cancelled")
         elif request is not None:
-            ref = ref_of(request.start, request.task)
+            ref = _ref_of(request.start, request.task)
             self._report_failure("failed", child_failure(message, ref, self._masked_input()))
 
     @handles(ChildPauseChanged, ChildCancelling)
@@ -59,3 +61,8 @@ class SubWorkflowItem(ItemActor, label="ItemActor"):
     def _child_refused(self, message: ChildRefused) -> None:
         self._running = None  # there is no run
         self._report_failure("failed", self._failure(message.code, message.message, retryable=False))
+
+
+def _ref_of(start: StartItem, task: Task) -> str:
+    """Return the ref of an item's action, or of its sub-workflow."""
+    return start.prepared.action if start.prepared is not None else task.action or ""
